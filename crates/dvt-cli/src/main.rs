@@ -1,0 +1,2 @@
+//! The `dvt` command.
+fn main() {}
