@@ -1,1 +1,22 @@
 #![doc = include_str!("../README.md")]
+
+mod audit;
+pub mod cases;
+mod cx;
+mod failure;
+pub mod fixture;
+mod harness;
+mod list;
+mod model;
+mod run;
+mod through_arc;
+
+pub use self::cx::Cx;
+pub use self::failure::Failure;
+pub use self::harness::Harness;
+pub use self::list::{CASES, Case};
+pub use self::run::{evaluate, run_case};
+pub use self::through_arc::ThroughArc;
+
+/// What an adapter author needs besides this crate's own items to write a [`Harness`].
+pub use async_trait::async_trait;

@@ -133,7 +133,7 @@ pub struct BootstrapRequest {
     pub run: RunKey,
     /// What it is a run of.
     pub metadata: RunMetadata,
-    /// Its first events; may be empty.
+    /// Its first events; may be empty. Of a key that is repeated among them, the first use counts.
     pub events: Vec<Event>,
 }
 

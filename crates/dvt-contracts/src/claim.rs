@@ -11,7 +11,8 @@ pub struct ClaimRequest {
     /// At most this many events of each run; 0 claims nothing, more than
     /// [`MAX_CLAIM`](crate::MAX_CLAIM) counts as that.
     pub max_events_per_run: u32,
-    /// No more payload bytes than this in all, apart from the first event of each run.
+    /// An event that is not its run's first is taken only if all payloads of the claim up to it come to no more than this
+    /// many bytes.
     pub max_bytes: u64,
     /// How long the leases last.
     pub lease: Duration,

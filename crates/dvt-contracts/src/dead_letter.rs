@@ -16,7 +16,7 @@ pub struct DeadLetter {
     pub attempts: u32,
     /// Why it was given up.
     pub cause: DeadLetterCause,
-    /// The last failure; the operator's reason if an operator parked the run.
+    /// The last failure; who parked the run and why, if an operator did.
     pub error: SafeText,
     /// When it was given up, by the store's clock.
     pub dead_at: Timestamp,
@@ -70,6 +70,13 @@ impl OperatorNote {
             by: SafeText::new(by),
             reason: SafeText::new(reason),
         }
+    }
+}
+
+impl std::fmt::Display for OperatorNote {
+    /// Writes `by: reason`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.by, self.reason)
     }
 }
 

@@ -40,7 +40,7 @@ pub trait RunStateStore: std::fmt::Debug + Send + Sync {
     ///
     /// - store the metadata and the first events, numbered from 1, and reply with both
     /// - accept a run without first events, with head 0 and status Pending
-    /// - give an equal bootstrap the same reply again, with `created` false
+    /// - answer an equal bootstrap with the same creation time and events, as duplicates, with `created` false
     /// - accept an equal bootstrap after the log went on, and change nothing
     /// - refuse other metadata for a run that is there with `RunAlreadyExists`, and change nothing
     /// - refuse a first event that the run does not have, or has with other content, with `RunAlreadyExists`

@@ -1,0 +1,27 @@
+use dvt_contracts::{OutboxStats, PendingState, Timestamp};
+
+use crate::state::State;
+
+impl State {
+    pub(super) fn stats(&self, now: Timestamp) -> OutboxStats {
+        let mut stats =
+            OutboxStats { destination: self.destination.clone(), ..OutboxStats::default() };
+        for pending in self.runs.iter().filter_map(|(key, run)| run.pending(key, now)) {
+            stats.pending_events += pending.last_seq - pending.delivered_seq;
+            match pending.state {
+                PendingState::Due => stats.due_runs += 1,
+                PendingState::Leased { .. } => stats.leased_runs += 1,
+                PendingState::BackingOff { .. } => stats.backing_off_runs += 1,
+                PendingState::Parked { .. } => {
+                    stats.parked_runs += 1;
+                    stats.open_dead_letters += 1;
+                    // The event after the cursor is dead, those behind it are pending.
+                    stats.pending_events -= 1;
+                }
+            }
+            let age = now.saturating_since(pending.pending_since);
+            stats.oldest_pending_age = stats.oldest_pending_age.max(Some(age));
+        }
+        stats
+    }
+}

@@ -1,0 +1,41 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use dvt_contracts::{Destination, OperatorNote, RunKey, Timestamp};
+
+use crate::run::{Due, Run};
+
+/// A store's whole content.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) runs: BTreeMap<RunKey, Run>,
+    pub(crate) destination: Option<Destination>,
+    /// Every change of the destination, oldest first.
+    pub(crate) retargets: Vec<(Destination, Destination, OperatorNote, Timestamp)>,
+    /// The runs with a due time, in that order: what a claim walks along.
+    schedule: BTreeSet<(Due, RunKey)>,
+    tickets: u64,
+}
+
+impl State {
+    /// Sets or clears when the run may be claimed.
+    pub(crate) fn schedule(&mut self, key: &RunKey, at: Option<Timestamp>) {
+        let Some(run) = self.runs.get_mut(key) else { return };
+        if let Some(due) = run.due.take() {
+            self.schedule.remove(&(due, key.clone()));
+        }
+        if let Some(at) = at {
+            self.tickets += 1;
+            let due = Due { at, ticket: self.tickets };
+            run.due = Some(due);
+            self.schedule.insert((due, key.clone()));
+        }
+    }
+
+    /// The runs that are due, longest first.
+    pub(crate) fn due(&self, now: Timestamp) -> impl Iterator<Item = (&RunKey, &Run)> {
+        self.schedule
+            .iter()
+            .take_while(move |(due, _)| due.at <= now)
+            .filter_map(|(_, key)| self.runs.get_key_value(key))
+    }
+}

@@ -1,0 +1,1 @@
+//! Cases about dead_letter.

@@ -1,0 +1,32 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dvt_contracts::{BoxError, Store};
+
+/// All that an adapter author writes: how to make, open and clean up a store, and how to move its clock.
+#[async_trait]
+pub trait Harness: Send + Sync + 'static {
+    /// Where one case's store lives: a schema, a folder, a shared state. Dropping it cleans up.
+    type Space: Send + Sync + 'static;
+
+    /// Makes a place with an empty store in it. Each case gets its own.
+    async fn create(&self) -> Result<Self::Space, BoxError>;
+
+    /// Opens a handle on the store. Cases open several and expect them to show the same content.
+    async fn open(&self, space: &Self::Space) -> Result<Arc<dyn Store>, BoxError>;
+
+    /// Moves the store's clock, for all handles, by this many seconds; backwards if negative. The clock may go on by
+    /// itself meanwhile, as long as a case takes less than twenty seconds.
+    async fn shift_clock(&self, space: &Self::Space, seconds: i64) -> Result<(), BoxError>;
+
+    /// The finest step of the store's clock.
+    fn time_precision(&self) -> Duration {
+        Duration::from_micros(1)
+    }
+
+    /// How many random histories the model test plays.
+    fn histories(&self) -> u32 {
+        100
+    }
+}
