@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use dvt_contracts::{
     AppendOutcome, AppendRequest, BootstrapRequest, BoxError, ClaimRequest, ClaimedRun, Event,
-    FailOutcome, Lease, MAX_PAGE, OutboxError, RetryPolicy, RunEvent, RunKey, RunStateStoreExt,
+    FailOutcome, Lease, MAX_PAGE, OutboxError, RunEvent, RunKey, RunStateStoreExt,
     Store, StoreError, Timestamp,
 };
 

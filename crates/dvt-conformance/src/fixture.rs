@@ -27,11 +27,17 @@ pub fn run_of(tenant_id: &str, run_id: &str) -> RunKey {
 /// The usual metadata.
 #[must_use]
 pub fn metadata() -> RunMetadata {
+    metadata_of("usual")
+}
+
+/// Metadata in which everything has this name.
+#[must_use]
+pub fn metadata_of(name: &str) -> RunMetadata {
     RunMetadata {
-        project_id: "project".parse().expect("project"),
-        environment_id: "environment".parse().expect("environment"),
-        plan_id: "plan".parse().expect("plan"),
-        plan_version: "1".parse().expect("version"),
+        project_id: name.parse().expect("project"),
+        environment_id: name.parse().expect("environment"),
+        plan_id: name.parse().expect("plan"),
+        plan_version: name.parse().expect("version"),
     }
 }
 
@@ -78,7 +84,7 @@ pub fn step(event_type: EventType, step_id: &str, key_text: &str) -> Event {
 #[must_use]
 pub fn note(key_text: &str) -> Event {
     event("Note".parse().expect("name"), key_text)
-        .with_payload(payload(&format!("{{\"note\": {key_text:?}}}")))
+        .with_payload(payload(&format!("{{\"note\": \"{key_text}\"}}")))
 }
 
 /// The notes `k<from>` to `k<to>`.

@@ -35,8 +35,105 @@ macro_rules! for_each_case {
         $($callback)+! {
             $arguments
             // cases: begin
+            bootstrap {
+                run_is_made_with_its_first_events,
+                run_may_begin_without_events,
+                equal_bootstrap_gets_the_same_reply,
+                equal_bootstrap_is_accepted_later,
+                other_metadata_is_refused,
+                other_first_events_are_refused,
+            }
             append {
                 reply_equals_the_log,
+                payloads_survive_byte_for_byte,
+                emitted_at_survives,
+                persisted_at_never_decreases,
+                other_events_are_stored_and_enqueued,
+                requests_see_those_before_them,
+                refused_request_fails_alone,
+                requests_are_all_or_nothing,
+                empty_call_is_answered_empty,
+            }
+            idempotency {
+                known_key_gets_the_stored_event,
+                duplicate_tells_whether_content_is_the_same,
+                duplicates_consume_nothing,
+                repeated_key_is_a_duplicate_of_its_first_use,
+                partly_known_request_appends_the_rest,
+                same_key_in_two_runs_is_two_events,
+                reject_refuses_other_content,
+                reject_accepts_the_same_content,
+                reject_refuses_a_key_repeated_with_other_content,
+                keys_are_compared_as_bytes,
+            }
+            sequencing {
+                events_are_numbered_without_gaps,
+            }
+            expected {
+                the_head_is_accepted,
+                another_head_is_refused,
+                duplicates_pass_whatever_they_expect,
+                partly_known_request_is_held_to_it,
+            }
+            reading {
+                handles_show_the_same_store,
+                missing_run_is_not_found,
+                record_tells_the_run_as_it_is,
+                provider_ref_is_replaced_and_shown,
+                runs_are_listed_in_byte_order,
+                pages_of_runs_fit_together,
+                filters_apply_together,
+                tenants_are_listed_once,
+                pages_of_events_are_exact,
+                page_beyond_the_head_is_empty,
+            }
+            checkpoint {
+                saved_checkpoint_is_loaded,
+                older_checkpoint_never_replaces_a_newer,
+                equal_run_seq_replaces,
+                checkpoint_beyond_the_head_is_refused,
+                no_checkpoint_changes_an_answer,
+            }
+            prune {
+                tombstone_is_left,
+                reads_find_no_events,
+                live_run_is_not_pruned,
+                undelivered_events_are_not_pruned,
+                second_prune_changes_nothing,
+                appends_are_refused,
+                bootstrap_is_refused,
+                tombstone_is_not_written_to,
+            }
+            tenancy {
+                anothers_run_is_not_found,
+                same_run_id_in_two_tenants_is_two_runs,
+                listing_shows_own_runs_only,
+            }
+            limits {
+                longest_names_survive,
+                empty_request_is_refused,
+                events_of_a_call_are_bounded,
+                bytes_of_a_call_are_bounded,
+                page_of_events_is_bounded,
+                bytes_of_a_page_are_bounded,
+            }
+            races {
+                concurrent_bootstraps_make_one_run,
+                concurrent_appends_are_dense,
+                one_key_is_written_once,
+                one_append_at_a_head_wins,
+                copies_of_a_conditional_append_agree,
+                crosswise_calls_finish,
+                pages_do_not_tear,
+                concurrent_claims_share_the_runs,
+                concurrent_retries_resolve_once,
+                dropped_calls_are_whole_or_nothing,
+            }
+            tolerant {
+                status_is_the_tolerant_fold,
+            }
+            model {
+                random_histories_match_the_model,
             }
             // cases: end
         }

@@ -1,0 +1,11 @@
+//! The model test: random histories played against a store and against a plain reference model.
+
+mod call;
+mod dice;
+mod observe;
+mod play;
+mod reference;
+mod snap;
+mod work;
+
+pub(crate) use self::play::play_histories;

@@ -129,7 +129,7 @@ pub trait RunStateStore: std::fmt::Debug + Send + Sync {
     /// - give exactly the events after `after_seq` in log order, up to the limit
     /// - give an empty page with the head for any `after_seq` at or beyond it
     /// - hold a page of events to `MAX_PAGE` whatever the limit
-    /// - end a page before its payloads exceed `MAX_PAGE_BYTES`, but give at least one event
+    /// - end a page of events before its payloads exceed `MAX_PAGE_BYTES`
     /// - read the head and the events at one moment, also while writers append
     async fn list_events(
         &self,

@@ -1,1 +1,264 @@
-//! Cases about reading.
+//! What reads answer.
+
+use dvt_contracts::{
+    BootstrapRequest, EventType, ProviderRef, RunKey, RunMetadata, RunQuery, RunRecord, RunStatus,
+    StoreError, TenantId,
+};
+
+use crate::cx::{Cx, request};
+use crate::failure::{Failure, check, check_eq};
+use crate::fixture::{event, metadata, metadata_of, note, notes, run, run_of, seqs};
+
+fn ids(records: &[RunRecord]) -> Vec<&str> {
+    records.iter().map(|record| record.run.run_id.as_str()).collect()
+}
+
+fn all_of(run: &RunKey) -> RunQuery {
+    RunQuery::new(run.tenant_id.clone())
+}
+
+fn provider_ref(workflow: &str, details: Option<&str>) -> Result<ProviderRef, Failure> {
+    ProviderRef::new("temporal", details, workflow, details)
+        .map_err(|error| Failure::new(error.to_string()))
+}
+
+/// show what one handle on a store wrote to every other handle on it
+pub async fn handles_show_the_same_store(cx: &Cx) -> Result<(), Failure> {
+    let (second, third) = (cx.reopen().await?, cx.reopen().await?);
+    let run = run("a");
+
+    second.bootstrap_run(&request(&run, notes(1, 2))).await?;
+
+    let log = cx.log(&run).await?;
+    check_eq!(seqs(&log), [1, 2], "log through the first handle");
+    check_eq!(third.list_events(&run, 0, 9).await?.events, log, "log through the third handle");
+    check_eq!(third.get_run(&run).await?, cx.store.get_run(&run).await?, "record");
+    check_eq!(cx.claim_only(&run).await?.events, log, "claim through the first handle");
+    Ok(())
+}
+
+/// answer every method that names a run with `RunNotFound` if the run is not there
+///
+/// CASES: L 101.
+pub async fn missing_run_is_not_found(cx: &Cx) -> Result<(), Failure> {
+    cx.run_with("a", 1).await?;
+
+    expect_not_found(cx, &run("missing")).await
+}
+
+/// Asks everything about a run and expects `RunNotFound` each time.
+pub(super) async fn expect_not_found(cx: &Cx, run: &RunKey) -> Result<(), Failure> {
+    let store = &cx.store;
+    let checkpoint = dvt_contracts::Checkpoint::sealed(0, 1, String::new());
+    let answers: [(&str, Result<String, StoreError>); 8] = [
+        ("append_batch", cx.append(run, notes(1, 1)).await.map(|found| format!("{found:?}"))),
+        ("get_run", store.get_run(run).await.map(|found| format!("{found:?}"))),
+        ("list_events", store.list_events(run, 0, 9).await.map(|found| format!("{found:?}"))),
+        ("list_events at the end", store.list_events(run, 9, 0).await.map(|found| format!("{found:?}"))),
+        ("save_provider_ref", {
+            let provider_ref = provider_ref("w", None)?;
+            store.save_provider_ref(run, &provider_ref).await.map(|()| String::new())
+        }),
+        ("load_checkpoint", store.load_checkpoint(run).await.map(|found| format!("{found:?}"))),
+        ("save_checkpoint", store.save_checkpoint(run, &checkpoint).await.map(|found| format!("{found:?}"))),
+        ("prune_run", store.prune_run(run).await.map(|found| format!("{found:?}"))),
+    ];
+    for (method, answer) in answers {
+        let found = matches!(&answer, Err(StoreError::RunNotFound { run: of }) if of == run);
+        check!(found, "{method}: expected RunNotFound for {run}, found {answer:?}");
+    }
+    let note = dvt_contracts::OperatorNote::new("suite", "not there");
+    let operators = [
+        ("park_run", store.park_run(run, &note).await),
+        ("retry_dead_letter", store.retry_dead_letter(run, 1, &note).await),
+        ("skip_dead_letter", store.skip_dead_letter(run, 1, &note).await),
+    ];
+    for (method, answer) in operators {
+        let found = matches!(
+            &answer,
+            Err(dvt_contracts::OutboxError::RunNotFound { run: of }) if of == run
+        );
+        check!(found, "{method}: expected RunNotFound for {run}, found {answer:?}");
+    }
+    Ok(())
+}
+
+/// tell metadata, status, head and creation time as of now
+pub async fn record_tells_the_run_as_it_is(cx: &Cx) -> Result<(), Failure> {
+    let before = cx.now("before").await?;
+    let run = cx.run("a").await?;
+    let after = cx.now("after").await?;
+    cx.shift_clock(100).await?;
+
+    let queued = cx.store.get_run(&run).await?;
+    cx.append(&run, vec![event(EventType::RunStarted, "k1"), note("k2")]).await?;
+    let running = cx.store.get_run(&run).await?;
+
+    check_eq!((queued.head, queued.status), (0, RunStatus::Pending), "head and status at first");
+    check_eq!((running.head, running.status), (2, RunStatus::Running), "head and status later");
+    check_eq!((&running.run, &running.metadata), (&run, &metadata()), "run and metadata");
+    check_eq!(running.created_at, queued.created_at, "creation time later");
+    check_eq!((&running.provider_ref, running.pruned_at), (&None, None), "what is not set");
+    let between = before <= queued.created_at && queued.created_at <= after;
+    check!(between, "created at {}, not between {before} and {after}", queued.created_at);
+    Ok(())
+}
+
+/// replace the provider reference and show it in the record
+pub async fn provider_ref_is_replaced_and_shown(cx: &Cx) -> Result<(), Failure> {
+    let (run, other) = (cx.run("a").await?, cx.run("b").await?);
+    let (first, second) = (provider_ref("w1", Some("n|s"))?, provider_ref("w2", None)?);
+
+    cx.store.save_provider_ref(&run, &first).await?;
+    let shown_first = cx.store.get_run(&run).await?.provider_ref;
+    cx.store.save_provider_ref(&run, &second).await?;
+    let shown_second = cx.store.get_run(&run).await?.provider_ref;
+
+    check_eq!(shown_first, Some(first), "first reference");
+    check_eq!(shown_second, Some(second), "second reference");
+    check_eq!(cx.store.get_run(&other).await?.provider_ref, None, "another run's reference");
+    Ok(())
+}
+
+/// list runs in the order of their ids, byte by byte
+///
+/// CASES: A 11.
+pub async fn runs_are_listed_in_byte_order(cx: &Cx) -> Result<(), Failure> {
+    let shuffled = ["b", "é", "B", "a-b", "10", "a", "9", "_", "a b", "ab", "Z", "z", "e"];
+    for id in shuffled {
+        cx.run(id).await?;
+    }
+
+    let records = cx.store.list_runs(&all_of(&run("a"))).await?;
+
+    let mut sorted = shuffled;
+    sorted.sort_unstable();
+    check_eq!(ids(&records), sorted, "run ids");
+    for record in &records {
+        check_eq!(*record, cx.store.get_run(&record.run).await?, "record in the list");
+    }
+    Ok(())
+}
+
+/// give pages of runs that fit together without a gap or an overlap, none for limit 0
+///
+/// CASES: B 22.
+pub async fn pages_of_runs_fit_together(cx: &Cx) -> Result<(), Failure> {
+    for id in ["a", "b", "c", "d", "e"] {
+        cx.run(id).await?;
+    }
+    let page = |after: Option<&'static str>, limit| RunQuery {
+        after: after.map(|id| run(id).run_id),
+        limit,
+        ..all_of(&run("a"))
+    };
+
+    for (query, expected) in [
+        (page(None, 2), vec!["a", "b"]),
+        (page(Some("b"), 2), vec!["c", "d"]),
+        (page(Some("d"), 2), vec!["e"]),
+        (page(Some("e"), 2), vec![]),
+        (page(Some("bb"), 1), vec!["c"]),
+        (page(None, 0), vec![]),
+        (page(None, u32::MAX), vec!["a", "b", "c", "d", "e"]),
+    ] {
+        check_eq!(ids(&cx.store.list_runs(&query).await?), expected, "page {query:?}");
+    }
+    Ok(())
+}
+
+/// apply all filters that are set at once
+pub async fn filters_apply_together(cx: &Cx) -> Result<(), Failure> {
+    let (usual, other) = (metadata(), metadata_of("other"));
+    let make = |id: &str, metadata: &RunMetadata, events| BootstrapRequest {
+        run: run(id),
+        metadata: metadata.clone(),
+        events,
+    };
+    let started = || vec![event(EventType::RunStarted, "k1")];
+    let elsewhere = RunMetadata { environment_id: other.environment_id.clone(), ..usual.clone() };
+    let foreign = RunMetadata { project_id: other.project_id.clone(), ..usual.clone() };
+    cx.store.bootstrap_run(&make("early", &usual, started())).await?;
+    cx.shift_clock(100).await?;
+    let since = cx.now("since").await?;
+    cx.store.bootstrap_run(&make("elsewhere", &elsewhere, started())).await?;
+    cx.store.bootstrap_run(&make("foreign", &foreign, started())).await?;
+    cx.store.bootstrap_run(&make("pending", &usual, Vec::new())).await?;
+    cx.store.bootstrap_run(&make("yes", &usual, started())).await?;
+
+    let every = RunQuery {
+        project_id: Some(usual.project_id.clone()),
+        environment_id: Some(usual.environment_id.clone()),
+        status: Some(RunStatus::Running),
+        created_since: Some(since),
+        ..all_of(&run("a"))
+    };
+    for (query, expected) in [
+        (every.clone(), vec!["yes"]),
+        (RunQuery { project_id: None, ..every.clone() }, vec!["foreign", "yes"]),
+        (RunQuery { environment_id: None, ..every.clone() }, vec!["elsewhere", "yes"]),
+        (RunQuery { status: None, ..every.clone() }, vec!["pending", "yes"]),
+        (RunQuery { created_since: None, ..every.clone() }, vec!["early", "yes"]),
+        (RunQuery { limit: 1, created_since: None, ..every.clone() }, vec!["early"]),
+        (RunQuery { status: Some(RunStatus::Failed), ..every }, vec![]),
+    ] {
+        check_eq!(ids(&cx.store.list_runs(&query).await?), expected, "runs for {query:?}");
+    }
+    Ok(())
+}
+
+/// list each tenant that has a run once, in byte order, after the one given
+pub async fn tenants_are_listed_once(cx: &Cx) -> Result<(), Failure> {
+    for (tenant, id) in [("b", "1"), ("é", "1"), ("B", "1"), ("b", "2"), ("a", "1"), ("a", "2")] {
+        cx.bootstrap(&run_of(tenant, id), Vec::new()).await?;
+    }
+
+    let list = async |after: Option<&str>, limit: u32| -> Result<Vec<String>, Failure> {
+        let after = after.map(|tenant| run_of(tenant, "1").tenant_id);
+        let found = cx.store.list_tenants(after.as_ref(), limit).await?;
+        Ok(found.iter().map(TenantId::to_string).collect())
+    };
+    check_eq!(list(None, 9).await?, ["B", "a", "b", "é"], "all tenants");
+    check_eq!(list(None, 2).await?, ["B", "a"], "first page");
+    check_eq!(list(Some("a"), 2).await?, ["b", "é"], "second page");
+    check_eq!(list(Some("é"), 2).await?, Vec::<String>::new(), "page after the last");
+    check_eq!(list(None, 0).await?, Vec::<String>::new(), "page of none");
+    Ok(())
+}
+
+/// give exactly the events after `after_seq` in log order, up to the limit
+///
+/// CASES: B 22.
+pub async fn pages_of_events_are_exact(cx: &Cx) -> Result<(), Failure> {
+    let run = cx.run_with("a", 5).await?;
+    cx.run_with("b", 7).await?;
+
+    for (after, limit, expected) in [
+        (0, 2, vec![1, 2]),
+        (2, 2, vec![3, 4]),
+        (4, 2, vec![5]),
+        (3, u32::MAX, vec![4, 5]),
+        (0, 5, vec![1, 2, 3, 4, 5]),
+        (1, 1, vec![2]),
+        (0, 0, vec![]),
+    ] {
+        let page = cx.store.list_events(&run, after, limit).await?;
+        check_eq!(seqs(&page.events), expected, "{limit} after {after}");
+        check_eq!((page.head, page.pruned_at), (5, None), "head and prune time");
+    }
+    Ok(())
+}
+
+/// give an empty page with the head for any `after_seq` at or beyond it
+///
+/// CASES: B 22.
+pub async fn page_beyond_the_head_is_empty(cx: &Cx) -> Result<(), Failure> {
+    let run = cx.run_with("a", 3).await?;
+
+    for after in [3, 4, i64::MAX.cast_unsigned(), i64::MAX.cast_unsigned() + 1, u64::MAX] {
+        let page = cx.store.list_events(&run, after, 9).await?;
+        check_eq!(page.events, [], "events after {after}");
+        check_eq!(page.head, 3, "head of the page after {after}");
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use std::sync::Arc;
+
+use dvt_contracts::{DeadLetterQuery, PendingQuery, RunQuery, Store};
+
+use super::call::Call;
+use super::dice::{self, Throw};
+use super::observe::Observed;
+use super::reference::Model;
+use super::snap::Grid;
+use crate::audit::audit;
+use crate::cx::{Cx, request};
+use crate::failure::Failure;
+
+const CALLS_MAX: usize = 48;
+const SHRINKS_MAX: usize = 500;
+
+/// Plays as many random histories as the harness asks for. The first that differs from the model is made as short as
+/// possible and told call by call, with the seed (`DVT_CONFORMANCE_SEED`, a number).
+pub(crate) async fn play_histories(cx: &Cx) -> Result<(), Failure> {
+    let seed = std::env::var("DVT_CONFORMANCE_SEED").ok().and_then(|text| text.parse().ok());
+    let seed: u64 = seed.unwrap_or(20_261_122);
+    println!("model test: {} histories, DVT_CONFORMANCE_SEED={seed}", cx.histories());
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let config = Config { failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let strategy = proptest::collection::vec(proptest::array::uniform12(0u8..), 1..=CALLS_MAX);
+    for number in 1..=cx.histories() {
+        let tree = strategy.new_tree(&mut runner);
+        let mut tree = tree.map_err(|reason| Failure::new(reason.message()))?;
+        if let Err(failure) = play(cx, &tree.current()).await {
+            let shortest = shrink(cx, &mut tree, failure).await;
+            return Err(Failure::new(format!("history {number} of seed {seed}: {shortest}")));
+        }
+    }
+    Ok(())
+}
+
+async fn shrink(
+    cx: &Cx,
+    tree: &mut (impl ValueTree<Value = Vec<Throw>> + Send),
+    mut failure: Failure,
+) -> Failure {
+    let mut goes_on = tree.simplify();
+    for _ in 0..SHRINKS_MAX {
+        if !goes_on {
+            break;
+        }
+        goes_on = match play(cx, &tree.current()).await {
+            Err(simpler) => {
+                failure = simpler;
+                tree.simplify()
+            }
+            Ok(()) => tree.complicate(),
+        };
+    }
+    failure
+}
+
+/// Plays one history on a fresh store, calls alternating between two handles, then reads everything.
+async fn play(cx: &Cx, throws: &[Throw]) -> Result<(), Failure> {
+    let cx = cx.another().await?;
+    let handles: [Arc<dyn Store>; 2] = [Arc::clone(&cx.store), cx.reopen().await?];
+    let mut model = Model::new();
+    // The first bootstrap tells where the store's clock stands.
+    let first = request(&dice::run(0), Vec::new());
+    let start = cx.store.bootstrap_run(&first).await?.created_at;
+    model.predict(&Call::Bootstrap(first), &[]);
+    let mut observed = Observed::new(Grid { start });
+    let mut told = Vec::new();
+
+    let mut script = throws.iter();
+    let mut epilogue = epilogue().into_iter();
+    loop {
+        let call = match script.next() {
+            Some(throw) => match dice::call(throw, &model, &observed.grants) {
+                Some(call) => call,
+                None => continue,
+            },
+            None => match epilogue.next() {
+                Some(call) => call,
+                None => break,
+            },
+        };
+        let handle = &handles[told.len() % 2];
+        told.push(format!("{call:?}"));
+        let (found, claimed) = observed.perform(&cx, handle.as_ref(), &call).await?;
+        let expected = model.predict(&call, &claimed);
+        if found != expected {
+            return Err(Failure::new(format!(
+                "the last of these calls differs from the model\n  {}\nexpected: {expected}\nfound:    {found}",
+                told.join("\n  "),
+            )));
+        }
+    }
+    audit(cx.store.as_ref()).await
+}
+
+/// Reads that show the whole final state.
+fn epilogue() -> Vec<Call> {
+    let mut calls = vec![
+        Call::Stats,
+        Call::ListTenants(None, 100),
+        Call::ListPending(PendingQuery::default()),
+        Call::ListDeadLetters(DeadLetterQuery::default()),
+    ];
+    for die in 0..5 {
+        let run = dice::run(die);
+        calls.push(Call::ListRuns(RunQuery::new(run.tenant_id.clone())));
+        calls.push(Call::ListEvents(run.clone(), 0, 1_000));
+        calls.push(Call::LoadCheckpoint(run));
+    }
+    calls
+}
