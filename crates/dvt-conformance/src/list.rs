@@ -94,6 +94,78 @@ macro_rules! for_each_case {
                 checkpoint_beyond_the_head_is_refused,
                 no_checkpoint_changes_an_answer,
             }
+            claim {
+                events_are_those_of_the_log,
+                no_more_runs_than_asked_for,
+                no_more_events_than_asked_for,
+                bytes_are_bounded_after_the_first_event,
+                claim_no_rises_by_one,
+                tokens_are_new,
+                nothing_due_is_no_claim,
+                often_unfinished_run_is_claimed_alone,
+            }
+            lease {
+                ends_the_given_time_after_the_claim,
+                too_short_or_too_long_is_refused,
+                unexpired_lease_is_left_alone,
+                expired_lease_gives_the_same_events_again,
+                lost_lease_is_refused_by_every_method,
+                expired_lease_still_counts_unless_stolen,
+                missing_run_is_not_found,
+                every_answer_resets_unfinished_claims,
+                extension_counts_from_now,
+                expired_lease_is_not_extended,
+                acknowledgement_out_of_range_keeps_the_lease,
+                each_acknowledgement_is_answered_on_its_own,
+                too_many_leases_are_refused,
+                parking_ends_the_lease,
+            }
+            order {
+                first_deliveries_have_no_gap,
+                longest_due_run_comes_first,
+                events_appended_under_a_lease_wait,
+                acknowledge_moves_the_cursor,
+                rest_of_the_run_is_due_at_once,
+                released_run_goes_behind_those_due,
+            }
+            retry {
+                run_waits_until_the_delay_has_passed,
+                full_jitter_stays_below_its_ceiling,
+                attempts_count_failures_over_all_claims,
+                events_before_the_failed_one_are_delivered,
+                last_error_is_kept,
+                other_runs_never_notice,
+                failure_out_of_range_keeps_the_lease,
+                moving_the_cursor_forgets_failures,
+            }
+            dead_letter {
+                run_is_parked_at_exactly_max_attempts,
+                exhausted_event_is_passed_over_under_skip,
+                dead_letter_tells_what_happened,
+                pages_of_dead_letters_fit_together,
+                retried_event_goes_out_again_first,
+                repeated_retry_changes_nothing,
+                second_death_is_a_second_dead_letter,
+                resolution_stands,
+                unknown_dead_letter_is_not_found,
+                skipped_event_is_never_delivered,
+                operator_parks_a_run,
+                parked_run_keeps_its_dead_letter,
+                nothing_pending_is_not_parked,
+                parked_run_takes_appends,
+            }
+            destination {
+                first_destination_is_kept,
+                another_destination_is_refused,
+                only_the_destination_named_is_replaced,
+            }
+            pending {
+                pending_runs_are_told_in_full,
+                pages_of_pending_runs_fit_together,
+                peeking_changes_nothing,
+                stats_count_each_run_and_event_once,
+                stats_tell_the_age_of_the_oldest_event,
+            }
             prune {
                 tombstone_is_left,
                 reads_find_no_events,

@@ -26,7 +26,8 @@ pub async fn longest_names_survive(cx: &Cx) -> Result<(), Failure> {
         let run = run_of(&name, &name);
         let key = note(&name);
 
-        cx.bootstrap(&run, vec![key.clone()]).await?;
+        cx.bootstrap(&run, Vec::new()).await?;
+        cx.append(&run, vec![key.clone()]).await?;
 
         let log = cx.log(&run).await?;
         let stored: Vec<_> = log.iter().map(|event| event.event.clone()).collect();

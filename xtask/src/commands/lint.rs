@@ -1,0 +1,143 @@
+//! `cargo xtask lint`: all checks, whatever the others say, and nothing written.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::Outcome;
+use crate::conformance;
+use crate::finding::Finding;
+use crate::step::{Step, seconds};
+use crate::tidy;
+use crate::workspace::Workspace;
+
+/// The results so far: each check's name and whether it passed.
+#[derive(Debug, Default)]
+struct Report(Vec<(String, bool)>);
+
+/// Runs all checks and ends with a table of them.
+pub(crate) fn run(workspace: &Workspace) -> Outcome {
+    let started = Instant::now();
+    let mut report = Report::default();
+    ours(workspace, &mut report);
+    match workspace.examples() {
+        Ok(examples) => examples
+            .iter()
+            .for_each(|dir| example(workspace, dir, &mut report)),
+        Err(finding) => report.texts("examples", "", &[finding]),
+    }
+    for check in conformance::checks() {
+        report.texts(check.name, check.heading, &(check.run)(workspace.root()));
+    }
+    for check in tidy::checks() {
+        report.texts(check.name, check.heading, &(check.run)(workspace.root()));
+    }
+    print!("\n{}", report.table());
+    let time = seconds(started.elapsed());
+    match (report.failures(), report.0.len()) {
+        (0, all) => {
+            println!("✓ lint: {all} checks passed in {time}");
+            Outcome::Ok
+        }
+        (failed, all) => {
+            println!(
+                "✗ lint: {failed} of {all} checks failed in {time}; `cargo xtask fix` mends some kinds"
+            );
+            Outcome::Failed
+        }
+    }
+}
+
+/// The checks of the workspace by cargo: all with `--locked`, since lint writes nothing.
+fn ours(workspace: &Workspace, report: &mut Report) {
+    report.step("lock file", &lock_check(), workspace);
+    report.step("format", &Step::cargo("fmt --all --check"), workspace);
+    let clippy = Step::cargo("clippy --workspace --all-targets")
+        .locked()
+        .rest("-D warnings");
+    report.step("clippy", &clippy, workspace);
+    let doc = Step::cargo("doc --no-deps --workspace").locked();
+    report.step("docs", &doc.env("RUSTDOCFLAGS", "-D warnings"), workspace);
+}
+
+/// The checks of an example, a workspace of its own, by cargo.
+fn example(workspace: &Workspace, dir: &Path, report: &mut Report) {
+    let name = |check: &str| format!("{}: {check}", dir.display());
+    let lock = dir.join("Cargo.lock");
+    if workspace.root().join(&lock).is_file() {
+        report.step(&name("lock file"), &lock_check().within(dir), workspace);
+    } else {
+        // Cargo would write it, and with it lint would write into the tree.
+        let missing = Finding::file(&lock, "is missing; `cargo xtask fix` writes it, commit it");
+        report.texts(&name("lock file"), "", &[missing]);
+    }
+    report.step(
+        &name("format"),
+        &Step::cargo("fmt --check").within(dir),
+        workspace,
+    );
+    let clippy = Step::cargo("clippy --all-targets")
+        .within(dir)
+        .target_dir(workspace)
+        .locked();
+    report.step(&name("clippy"), &clippy.rest("-D warnings"), workspace);
+}
+
+/// Fails if the lock file is not what the manifests ask for. `tree` resolves everything and builds nothing.
+fn lock_check() -> Step {
+    Step::cargo("tree --depth 0 --workspace").locked().quiet()
+}
+
+impl Report {
+    /// Runs a check by cargo.
+    fn step(&mut self, name: &str, step: &Step, workspace: &Workspace) {
+        let passed = step.run(workspace);
+        self.0.push((name.to_owned(), passed));
+    }
+
+    /// Takes the findings of a check of texts, under the heading that explains the rule.
+    fn texts(&mut self, name: &str, heading: &str, findings: &[Finding]) {
+        println!("→ {name}");
+        if !findings.is_empty() && !heading.is_empty() {
+            eprintln!("  {heading}");
+        }
+        for finding in findings {
+            eprintln!("  {finding}");
+        }
+        self.0.push((name.to_owned(), findings.is_empty()));
+    }
+
+    fn failures(&self) -> usize {
+        self.0.iter().filter(|(_, passed)| !passed).count()
+    }
+
+    fn table(&self) -> String {
+        let width = self
+            .0
+            .iter()
+            .map(|(name, _)| name.chars().count())
+            .max()
+            .unwrap_or(0);
+        let row = |(name, passed): &(String, bool)| {
+            format!("{name:width$}  {}\n", if *passed { "ok" } else { "FAILED" })
+        };
+        self.0.iter().map(row).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_check_is_in_the_table() {
+        let mut report = Report::default();
+        report.texts("short", "", &[]);
+        report.texts(
+            "a longer one",
+            "",
+            &[Finding::file(Path::new("x"), "is wrong")],
+        );
+        assert_eq!(report.table(), "short         ok\na longer one  FAILED\n");
+        assert_eq!(report.failures(), 1);
+    }
+}

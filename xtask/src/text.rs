@@ -1,0 +1,6 @@
+//! Reading texts: files, Rust sources, doc comments, manifests.
+
+pub(crate) mod code;
+pub(crate) mod docs;
+pub(crate) mod files;
+pub(crate) mod manifest;
