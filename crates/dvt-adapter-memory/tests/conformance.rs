@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use dvt_adapter_memory::{ManualClock, MemoryStore};
-use dvt_conformance::{Harness, async_trait, suite};
+use dvt_conformance::{Harness, ThroughArc, async_trait, suite};
 use dvt_contracts::{BoxError, Store, Timestamp};
 
-struct Memory;
+struct Memory {
+    histories: u32,
+}
 
 struct Space {
     store: MemoryStore,
@@ -33,8 +35,15 @@ impl Harness for Memory {
     }
 
     fn histories(&self) -> u32 {
-        10_000
+        self.histories
     }
 }
 
-suite!(Memory);
+suite!(Memory { histories: 10_000 });
+
+/// The same through one more `Arc<dyn Store>`.
+mod through_arc {
+    use super::*;
+
+    suite!(ThroughArc(Memory { histories: 500 }));
+}

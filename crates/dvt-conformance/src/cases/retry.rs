@@ -178,16 +178,22 @@ pub async fn last_error_is_kept(cx: &Cx) -> Result<(), Failure> {
         "".into(),
     ];
 
+    let mut lease = cx.claim_only(&run).await?.lease;
     for error in errors {
-        let lease = cx.claim_only(&run).await?.lease;
         cx.store.mark_failed(&lease, 1, &error, &policy(10)).await?;
         cx.shift_clock(1_000).await?;
+        lease = cx.claim_only(&run).await?.lease;
+
         let found: Vec<_> = pending(cx)
             .await?
             .into_iter()
             .map(|one| one.last_error)
             .collect();
-        check_eq!(found, [Some(error)], "last error after the back-off");
+        check_eq!(
+            found,
+            [Some(error)],
+            "last error, still told under the next lease"
+        );
     }
     Ok(())
 }

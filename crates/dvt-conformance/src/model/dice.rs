@@ -2,32 +2,55 @@
 
 use dvt_contracts::{
     AppendRequest, BootstrapRequest, Checkpoint, ClaimRequest, ConflictPolicy, DeadLetterQuery,
-    Destination, Event, EventType, Expected, OnExhausted, OperatorNote, PendingQuery, ProviderRef,
-    ResolutionKind, RetryPolicy, RunKey, RunQuery, RunStatus, SafeText,
+    Destination, Event, EventType, Expected, MAX_CALL_EVENTS, OnExhausted, OperatorNote, PendingQuery, ProviderRef,
+    ResolutionKind, RetryPolicy, RunKey, RunMetadata, RunQuery,
+    RunStatus, SafeText, TenantId,
 };
 
 use super::call::{Call, Grant};
 use super::reference::Model;
 use super::snap::STEP;
-use crate::fixture::{attempt, event, key, metadata_of, moment, note, payload, policy, run_of, step};
+use crate::fixture::{
+    attempt, event, key, metadata_of, moment, note, notes, payload, policy, run_of, step,
+};
 
 /// The random bytes that one call is made of.
 pub(super) type Throw = [u8; 12];
 
-/// Runs of two tenants with overlapping ids; one is rarely there.
+/// Runs of two tenants with overlapping names; the first is the most frequent one.
 pub(super) fn run(die: u8) -> RunKey {
-    match die % 5 {
-        0 => run_of("t", "a"),
-        1 => run_of("t", "b"),
-        2 => run_of("t", "c"),
-        3 => run_of("u", "a"),
-        _ => run_of("u", "d"),
+    match die % 8 {
+        0..=3 => run_of("t", "a"),
+        4 => run_of("t", "B"),
+        5 => run_of("t", "c"),
+        6 => run_of("tu", "a"),
+        _ => run_of("tu", "d"),
+    }
+}
+
+/// Metadata that often is the usual one, else differs in some part.
+fn metadata_by(die: u8) -> RunMetadata {
+    let (usual, other) = (metadata_of("usual"), metadata_of("other"));
+    match die % 8 {
+        0..=4 => usual,
+        5 => RunMetadata { environment_id: other.environment_id, ..usual },
+        6 => RunMetadata { plan_version: other.plan_version, ..usual },
+        _ => other,
+    }
+}
+
+fn key_text(die: u8) -> String {
+    match die {
+        0..=239 => format!("k{}", die % 12),
+        240..=244 => "K1".to_owned(),
+        245..=249 => "k1 ".to_owned(),
+        _ => "k".repeat(255),
     }
 }
 
 fn make_event(die: u8, content: u8) -> Event {
     // 0 to 7 are the runs' usual life, the rest makes it unusual.
-    let text = format!("k{}", die % 12);
+    let text = key_text(die);
     let plain = match content % 16 {
         0 | 1 | 2 => note(&text),
         3 | 4 => event(EventType::RunStarted, &text),
@@ -48,13 +71,17 @@ fn make_event(die: u8, content: u8) -> Event {
         12 => plain.with_payload(payload("[1e400, -0]")),
         13 => plain.with_logical_attempt(attempt(2)),
         14 => plain.with_engine_attempt(attempt(3)),
-        _ => at_another_time(&plain).unwrap_or(plain),
+        _ => rebuilt(&plain).unwrap_or(plain),
     }
 }
 
-fn at_another_time(plain: &Event) -> Option<Event> {
-    let (event_type, step) = (plain.event_type().clone(), plain.step_id().cloned());
-    let emitted_at = moment("1999-12-31T23:59:59.999999Z");
+/// The event at the end of time and, where a step is optional, with one.
+fn rebuilt(plain: &Event) -> Option<Event> {
+    let other = matches!(plain.event_type(), EventType::Other(_));
+    let optional = other.then(|| step(EventType::StepStarted, "s", "k").step_id().cloned());
+    let event_type = plain.event_type().clone();
+    let step = optional.unwrap_or_else(|| plain.step_id().cloned());
+    let emitted_at = moment("9999-12-31T23:59:59.999999Z");
     let event = Event::new(event_type, step, key(plain.idempotency_key().as_str()), emitted_at);
     event.ok().map(|event| event.with_payload(plain.payload().clone()))
 }
@@ -67,8 +94,8 @@ fn destination(die: u8) -> Option<Destination> {
     Destination::new(["stdout:", "nats://a", "nats://b"][usize::from(die % 3)]).ok()
 }
 
-fn some_tenant(die: u8) -> Option<dvt_contracts::TenantId> {
-    (die % 3 > 0).then(|| run(die % 3 * 2).tenant_id)
+fn some_tenant(die: u8) -> Option<TenantId> {
+    (die % 3 > 0).then(|| run(die % 3 * 3).tenant_id)
 }
 
 fn grant(grants: &[Grant], die: u8) -> Option<&Grant> {
@@ -91,50 +118,107 @@ fn retry_policy(die: u8) -> RetryPolicy {
     policy(u32::from(die / 2 % 3) + 1).with_on_exhausted(end)
 }
 
-/// The call that a throw means in the given state; `None` if it takes a claim and there was none.
-pub(super) fn call(throw: &Throw, model: &Model, grants: &[Grant]) -> Option<Call> {
-    let [kind, a, b, c, d, e, ..] = *throw;
+/// What a throw leads to: a call, and throws that go before those still to come.
+pub(super) struct Turn {
+    pub(super) call: Option<Call>,
+    pub(super) next: Vec<Throw>,
+}
+
+/// A run's whole end: it is cancelled, everything is claimed and acknowledged, and the run pruned and asked about.
+fn ending(run: u8, last: u8) -> Vec<Throw> {
+    let bytes = |kind: u8, rest: [u8; 7]| {
+        let [a, b, c, d, e, f, g] = rest;
+        [kind, a, b, c, d, e, f, g, 0, 0, 0, 0]
+    };
+    let cancel = bytes(CANCEL, [run, 0, 0, 0, 0, 0, 0]);
+    let claim = bytes(CLAIM, [255, 255, 1, 2, 0, 0, 0]);
+    let acknowledge = bytes(ACKNOWLEDGE_ALL, [0; 7]);
+    let prune = bytes(PRUNE, [run, 0, 0, 0, 0, 0, 0]);
+    let after = match last % 6 {
+        0 => prune,
+        1 => bytes(GET_RUN, [run, 0, 0, 0, 0, 0, 0]),
+        2 => bytes(APPEND, [run, 0, 255, last, 0, 1, 0]),
+        3 => bytes(BOOTSTRAP, [run, 0, 0, 0, 0, 0, 0]),
+        4 => bytes(SAVE_PROVIDER_REF, [run, 0, 0, 0, 0, 0, 0]),
+        _ => bytes(LIST_EVENTS, [run, 0, 5, 0, 0, 0, 0]),
+    };
+    let save = bytes(SAVE_CHECKPOINT, [run, last / 6, last, 0, 0, 0, 0]);
+    vec![cancel, save, claim, acknowledge, prune, bytes(ADVANCE, [0; 7]), after]
+}
+
+const BOOTSTRAP: u8 = 0;
+const APPEND: u8 = 6;
+const GET_RUN: u8 = 19;
+const LIST_EVENTS: u8 = 25;
+const SAVE_PROVIDER_REF: u8 = 27;
+const SAVE_CHECKPOINT: u8 = 29;
+const PRUNE: u8 = 32;
+const CLAIM: u8 = 34;
+const ADVANCE: u8 = 61;
+/// Kinds that only follow-up throws have.
+const CANCEL: u8 = 64;
+const ACKNOWLEDGE_ALL: u8 = 65;
+const KINDS: u8 = 64;
+
+/// The call that a throw means in the given state.
+pub(super) fn turn(throw: &Throw, model: &Model, grants: &[Grant]) -> Turn {
+    let [kind, a, b, ..] = *throw;
+    if kind % KINDS == PRUNE && kind != PRUNE && b % 4 > 0 {
+        return Turn { call: None, next: ending(a, b) };
+    }
+    let kind = if kind > ACKNOWLEDGE_ALL { kind % KINDS } else { kind };
+    Turn { call: call(kind, throw, model, grants), next: Vec::new() }
+}
+
+/// `None` if the call takes a claim and there was none.
+fn call(kind: u8, throw: &Throw, model: &Model, grants: &[Grant]) -> Option<Call> {
+    let [_, a, b, c, d, e, ..] = *throw;
     let rest = &throw[4..];
     let head = |run: &RunKey| model.runs.get(run).map_or(0, |entry| entry.head());
     let operator = || OperatorNote::new("operator", format!("because {}", d % 4));
-    Some(match kind % 64 {
-        0..=5 => Call::Bootstrap(BootstrapRequest {
+    Some(match kind {
+        BOOTSTRAP..=5 => Call::Bootstrap(BootstrapRequest {
             run: run(a),
-            metadata: metadata_of(if b < 230 { "usual" } else { "other" }),
+            metadata: metadata_by(b),
             events: events(&rest[..usize::from(c % 4) * 2]),
         }),
-        6..=19 => Call::Append(requests(throw, &head)),
-        20 => Call::GetRun(run(a)),
-        21 | 22 => Call::ListRuns(RunQuery {
+        APPEND..=18 => Call::Append(requests(throw, &head)),
+        GET_RUN..=21 => Call::GetRun(run(a)),
+        22 | 23 => Call::ListRuns(RunQuery {
             status: (b % 3 == 0).then(|| RunStatus::ALL[usize::from(c % 6)]),
             project_id: (d % 4 == 0).then(|| metadata_of("usual").project_id),
+            environment_id: (d % 4 < 2).then(|| metadata_of("usual").environment_id),
+            created_since: (c % 3 == 0).then(|| model.earlier(u32::from(c / 3 % 4))),
             after: (e % 3 == 0).then(|| run(e / 3).run_id),
             limit: u32::from(d % 5),
             ..RunQuery::new(run(a).tenant_id)
         }),
-        23 => Call::ListTenants((a % 2 == 0).then(|| run(b).tenant_id), u32::from(c % 4)),
-        24 | 25 => Call::ListEvents(run(a), u64::from(b % 6), u32::from(c % 6)),
-        26 => Call::SaveProviderRef(
+        24 => Call::ListTenants((a % 2 == 0).then(|| run(b).tenant_id), u32::from(c % 4)),
+        LIST_EVENTS | 26 => {
+            let after = if b > 250 { u64::MAX } else { u64::from(b % 6) };
+            Call::ListEvents(run(a), after, u32::from(c % 6))
+        }
+        SAVE_PROVIDER_REF => Call::SaveProviderRef(
             run(a),
             ProviderRef::new("p", None, ["w", "x"][usize::from(b % 2)], None).ok()?,
         ),
-        27 => Call::LoadCheckpoint(run(a)),
-        28 | 29 => {
+        28 => Call::LoadCheckpoint(run(a)),
+        SAVE_CHECKPOINT..=31 => {
             let run_seq = (head(&run(a)) + 1).saturating_sub(u64::from(b % 4));
-            Call::SaveCheckpoint(run(a), Checkpoint::sealed(run_seq, 1, format!("state {c}")))
+            Call::SaveCheckpoint(run(a), Checkpoint::sealed(run_seq, 1, format!(" state {c} ")))
         }
-        30 | 31 => Call::Prune(run(a)),
-        32..=39 => Call::Claim(ClaimRequest {
+        PRUNE | 33 => Call::Prune(run(a)),
+        CLAIM..=40 => Call::Claim(ClaimRequest {
             max_runs: u32::from(a % 4) + u32::from(a > 127) * 10,
             max_events_per_run: u32::from(b % 4) + u32::from(b > 127) * 10,
             max_bytes: if c % 4 == 0 { 1 } else { u64::MAX },
             lease: STEP * (u32::from(d % 3) * 2 + 1),
         }),
-        40 | 41 => {
+        41 | 42 => {
             let leases = [a, b].iter().filter_map(|die| grant(grants, *die)).cloned().collect();
             Call::Extend(leases, STEP * (u32::from(d % 3) * 2 + 1))
         }
-        42..=46 => {
+        43..=46 => {
             let marks = [(a, b), (c, d)].into_iter().take(1 + usize::from(e % 2));
             let marks = marks.filter_map(|(which, place)| {
                 grant(grants, which).map(|grant| (grant.clone(), around(grant, place)))
@@ -168,6 +252,14 @@ pub(super) fn call(throw: &Throw, model: &Model, grants: &[Grant]) -> Option<Cal
         58 => Call::Bind(destination(a)?),
         59 => Call::Retarget(destination(a)?, destination(b)?, operator()),
         60 => Call::Stats,
+        CANCEL => {
+            let number = head(&run(a));
+            let cancel = event(EventType::RunCancelled, &format!("cancel {number}"));
+            Call::Append(vec![AppendRequest::new(run(a), vec![cancel])])
+        }
+        ACKNOWLEDGE_ALL => {
+            Call::MarkDelivered(grants.iter().rev().take(5).map(|g| (g.clone(), g.last)).collect())
+        }
         _ => Call::Advance(u32::from(a % 4) + 1),
     })
 }
@@ -187,16 +279,18 @@ fn requests(throw: &Throw, head: &impl Fn(&RunKey) -> u64) -> Vec<AppendRequest>
         AppendRequest::new(run, events).expecting(expected).on_conflict(policy)
     };
     match b % 4 {
+        _ if a == 255 => Vec::new(),
+        _ if a == 254 && b < 32 => vec![request(run(0), notes(1, MAX_CALL_EVENTS + 1), c)],
         0 | 1 => vec![request(run(a), events(&rest[..usize::from(b / 4 % 4) * 2 + 2]), c)],
         2 => vec![
             request(run(a), events(&rest[..4]), c),
-            request(run(a / 5), events(&rest[4..]), c.rotate_left(3)),
+            request(run(a / 8), events(&rest[4..]), c.rotate_left(3)),
         ],
         _ if b > 240 => vec![request(run(a), events(rest), c), request(run(a), Vec::new(), c)],
         _ => vec![
             request(run(a), events(&rest[..2]), c),
-            request(run(a / 5), events(&rest[2..6]), c.rotate_left(3)),
-            request(run(a / 25), events(&rest[6..]), c.rotate_left(5)),
+            request(run(a / 8), events(&rest[2..6]), c.rotate_left(3)),
+            request(run(a / 32), events(&rest[6..]), c.rotate_left(5)),
         ],
     }
 }

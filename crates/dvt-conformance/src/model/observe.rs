@@ -2,7 +2,8 @@ use std::collections::HashSet;
 use std::fmt::Debug;
 
 use dvt_contracts::{
-    Acknowledgement, ClaimedRun, Lease, LeaseError, LeaseToken, ResolutionKind, RunKey, Store,
+    Acknowledgement, ClaimedRun, Lease, LeaseError, LeaseToken, ResolutionKind, RunKey, RunQuery,
+    Store,
 };
 
 use super::call::{Call, Grant};
@@ -50,7 +51,11 @@ impl Observed {
             Call::Bootstrap(request) => text(grid.snap(store.bootstrap_run(request).await)),
             Call::Append(requests) => text(grid.snap(store.append_batch(requests).await)),
             Call::GetRun(run) => text(grid.snap(store.get_run(run).await)),
-            Call::ListRuns(query) => text(grid.snap(store.list_runs(query).await)),
+            Call::ListRuns(query) => {
+                let created_since = query.created_since.map(|since| grid.unsnap(since));
+                let query = RunQuery { created_since, ..query.clone() };
+                text(grid.snap(store.list_runs(&query).await))
+            }
             Call::ListTenants(after, limit) => {
                 text(store.list_tenants(after.as_ref(), *limit).await)
             }

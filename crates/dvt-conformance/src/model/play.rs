@@ -1,7 +1,8 @@
-use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use dvt_contracts::{DeadLetterQuery, PendingQuery, RunQuery, Store};
 
 use super::call::Call;
@@ -72,18 +73,17 @@ async fn play(cx: &Cx, throws: &[Throw]) -> Result<(), Failure> {
     let mut observed = Observed::new(Grid { start });
     let mut told = Vec::new();
 
-    let mut script = throws.iter();
+    let mut script: VecDeque<Throw> = throws.iter().copied().collect();
     let mut epilogue = epilogue().into_iter();
     loop {
-        let call = match script.next() {
-            Some(throw) => match dice::call(throw, &model, &observed.grants) {
-                Some(call) => call,
-                None => continue,
-            },
-            None => match epilogue.next() {
-                Some(call) => call,
-                None => break,
-            },
+        let call = if let Some(throw) = script.pop_front() {
+            let turn = dice::turn(&throw, &model, &observed.grants);
+            turn.next.into_iter().rev().for_each(|throw| script.push_front(throw));
+            let Some(call) = turn.call else { continue };
+            call
+        } else {
+            let Some(call) = epilogue.next() else { break };
+            call
         };
         let handle = &handles[told.len() % 2];
         told.push(format!("{call:?}"));
@@ -107,7 +107,7 @@ fn epilogue() -> Vec<Call> {
         Call::ListPending(PendingQuery::default()),
         Call::ListDeadLetters(DeadLetterQuery::default()),
     ];
-    for die in 0..5 {
+    for die in 3..8 {
         let run = dice::run(die);
         calls.push(Call::ListRuns(RunQuery::new(run.tenant_id.clone())));
         calls.push(Call::ListEvents(run.clone(), 0, 1_000));

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use dvt_contracts::{
     AppendError, AppendOutcome, AppendRequest, Appended, BootstrapOutcome, BootstrapRequest,
     Checkpoint, ConflictPolicy, DeadLetter, Destination, Disposition, EventPage, Expected,
-    InvalidCall, ProviderRef, PruneOutcome, RunEvent, RunKey, RunMetadata, RunQuery, RunRecord,
+    InvalidCall, MAX_CALL_EVENTS, ProviderRef, PruneOutcome, RunEvent, RunKey, RunMetadata, RunQuery, RunRecord,
     RunStatus, SafeText, SaveOutcome, StoreError, Timestamp, status_after,
 };
 
@@ -73,6 +73,12 @@ fn text<T: Debug>(value: T) -> String {
 impl Model {
     pub(super) fn new() -> Self {
         Self { now: model_start(), calls: 0, runs: BTreeMap::new(), destination: None }
+    }
+
+    /// The moment so many steps ago.
+    pub(super) fn earlier(&self, steps: u32) -> Timestamp {
+        let age = self.now.saturating_since(model_start()).saturating_sub(STEP * steps);
+        model_start().saturating_add(age)
     }
 
     /// The reply to a call. Where several replies are right, since runs became due together, `claimed` tells which
@@ -182,6 +188,10 @@ impl Model {
         if let Some(index) = requests.iter().position(|request| request.events.is_empty()) {
             return Err(InvalidCall::EmptyRequest { index }.into());
         }
+        let found = requests.iter().map(|request| request.events.len()).sum();
+        if found > MAX_CALL_EVENTS {
+            return Err(InvalidCall::TooManyEvents { found }.into());
+        }
         Ok(requests.iter().map(|request| self.append(request)).collect())
     }
 
@@ -238,7 +248,10 @@ impl Model {
             .map(|(run, entry)| entry.record(run))
             .filter(|record| query.status.is_none_or(|status| status == record.status))
             .filter(|record| {
-                query.project_id.as_ref().is_none_or(|id| *id == record.metadata.project_id)
+                let RunMetadata { project_id, environment_id, .. } = &record.metadata;
+                query.project_id.as_ref().is_none_or(|id| id == project_id)
+                    && query.environment_id.as_ref().is_none_or(|id| id == environment_id)
+                    && query.created_since.is_none_or(|since| since <= record.created_at)
             })
             .take(query.limit as usize)
             .collect()

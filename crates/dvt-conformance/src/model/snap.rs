@@ -36,6 +36,11 @@ impl Grid {
         *age = STEP * u32::try_from(steps).unwrap_or(u32::MAX);
     }
 
+    /// A moment of the model's clock on the store's.
+    pub(super) fn unsnap(self, moment: Timestamp) -> Timestamp {
+        self.start.saturating_add(moment.saturating_since(model_start()))
+    }
+
     /// The value with all its times on the model's clock.
     pub(super) fn snap<T: Snap>(self, mut value: T) -> T {
         value.snap(self);

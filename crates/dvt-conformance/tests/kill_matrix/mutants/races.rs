@@ -58,14 +58,14 @@ on_append!(NumberTakenTooEarly, |inner, requests| {
 });
 on_append!(KeyCheckedTooEarly, |inner, requests| {
     let [request] = requests else { return inner.append_batch(requests).await };
-    let before = log(inner, &request.run).await;
+    let (log, before) = (log(inner, &request.run).await, head(inner, &request.run).await);
     yield_now().await;
     let fresh = |event: &Event| {
-        before.iter().all(|stored| stored.event.idempotency_key() != event.idempotency_key())
+        log.iter().all(|stored| stored.event.idempotency_key() != event.idempotency_key())
     };
     let after = head(inner, &request.run).await;
     let mut request = request.clone();
-    if after > before.len() as u64 && request.events.iter().all(fresh) {
+    if after > before && request.events.iter().all(fresh) {
         for event in &mut request.events {
             *event = rekey(event, |key| format!("{key} {after}"));
         }
