@@ -28,13 +28,19 @@ impl Run {
     ) -> Result<AppendOutcome, AppendError> {
         let run = &request.run;
         if let Some(pruned_at) = self.pruned_at {
-            return Err(AppendError::RunPruned { run: run.clone(), pruned_at });
+            return Err(AppendError::RunPruned {
+                run: run.clone(),
+                pruned_at,
+            });
         }
         let verdicts = self.verdicts(&request.events);
         if request.on_conflict == ConflictPolicy::Reject {
             self.check_content(run, &request.events, &verdicts)?;
         }
-        let fresh = verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Fresh)).count();
+        let fresh = verdicts
+            .iter()
+            .filter(|verdict| matches!(verdict, Verdict::Fresh))
+            .count();
         if fresh > 0 {
             self.check_head(run, request.expected, fresh)?;
         }
@@ -107,7 +113,12 @@ impl Run {
         Ok(())
     }
 
-    fn check_head(&self, run: &RunKey, expected: Expected, fresh: usize) -> Result<(), AppendError> {
+    fn check_head(
+        &self,
+        run: &RunKey,
+        expected: Expected,
+        fresh: usize,
+    ) -> Result<(), AppendError> {
         if let Expected::At(expected) = expected
             && expected != self.head
         {
@@ -129,7 +140,10 @@ impl Run {
 
     fn write(&mut self, events: &[Event], verdicts: &[Verdict], now: Timestamp) -> Vec<Appended> {
         // The clock may have stepped back since the last write.
-        let persisted_at = self.events.last().map_or(now, |last| last.persisted_at.max(now));
+        let persisted_at = self
+            .events
+            .last()
+            .map_or(now, |last| last.persisted_at.max(now));
         let mut appended: Vec<Appended> = Vec::with_capacity(events.len());
         for (event, verdict) in events.iter().zip(verdicts) {
             let duplicate = match verdict {
@@ -157,7 +171,11 @@ impl Run {
         self.head += 1;
         self.status = status_after(self.status, event.event_type());
         self.keys.insert(event.idempotency_key().clone(), self.head);
-        let stored = RunEvent { run_seq: self.head, persisted_at, event: event.clone() };
+        let stored = RunEvent {
+            run_seq: self.head,
+            persisted_at,
+            event: event.clone(),
+        };
         self.events.push(stored.clone());
         stored
     }

@@ -31,7 +31,9 @@ impl ManualClock {
     /// A clock that shows this moment.
     #[must_use]
     pub fn at(moment: Timestamp) -> Self {
-        Self { micros: Arc::new(AtomicI64::new(moment.as_micros())) }
+        Self {
+            micros: Arc::new(AtomicI64::new(moment.as_micros())),
+        }
     }
 
     /// The moment that it shows.

@@ -4,6 +4,8 @@ mod append;
 mod clock;
 mod log;
 mod outbox;
+#[cfg(doctest)]
+mod readme;
 mod run;
 mod state;
 mod store;

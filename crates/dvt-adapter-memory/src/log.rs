@@ -1,4 +1,3 @@
-
 use async_trait::async_trait;
 use dvt_contracts::{
     AppendError, AppendOutcome, AppendRequest, BootstrapOutcome, BootstrapRequest, Checkpoint,
@@ -21,10 +20,15 @@ impl RunStateStore for MemoryStore {
         let created = !state.runs.contains_key(&request.run);
         if let Some(run) = state.runs.get(&request.run) {
             if let Some(pruned_at) = run.pruned_at {
-                return Err(StoreError::RunPruned { run: request.run.clone(), pruned_at });
+                return Err(StoreError::RunPruned {
+                    run: request.run.clone(),
+                    pruned_at,
+                });
             }
             if run.metadata != request.metadata || !run.has_all(&request.events) {
-                return Err(StoreError::RunAlreadyExists { run: request.run.clone() });
+                return Err(StoreError::RunAlreadyExists {
+                    run: request.run.clone(),
+                });
             }
         }
         let run = state
@@ -34,7 +38,11 @@ impl RunStateStore for MemoryStore {
         let events = run.append_first(&request.events, now);
         let created_at = run.created_at;
         state.enqueue(&request.run, now);
-        Ok(BootstrapOutcome { created, created_at, events })
+        Ok(BootstrapOutcome {
+            created,
+            created_at,
+            events,
+        })
     }
 
     async fn append_batch(
@@ -43,7 +51,10 @@ impl RunStateStore for MemoryStore {
     ) -> Result<Vec<Result<AppendOutcome, AppendError>>, StoreError> {
         AppendRequest::check_call(requests)?;
         let (mut state, now) = self.lock();
-        Ok(requests.iter().map(|request| state.append(request, now)).collect())
+        Ok(requests
+            .iter()
+            .map(|request| state.append(request, now))
+            .collect())
     }
 
     async fn get_run(&self, run: &RunKey) -> Result<RunRecord, StoreError> {
@@ -55,10 +66,18 @@ impl RunStateStore for MemoryStore {
         let (state, _) = self.lock();
         let matches = |record: &RunRecord| {
             let metadata = &record.metadata;
-            query.project_id.as_ref().is_none_or(|id| *id == metadata.project_id)
-                && query.environment_id.as_ref().is_none_or(|id| *id == metadata.environment_id)
+            query
+                .project_id
+                .as_ref()
+                .is_none_or(|id| *id == metadata.project_id)
+                && query
+                    .environment_id
+                    .as_ref()
+                    .is_none_or(|id| *id == metadata.environment_id)
                 && query.status.is_none_or(|status| status == record.status)
-                && query.created_since.is_none_or(|since| since <= record.created_at)
+                && query
+                    .created_since
+                    .is_none_or(|since| since <= record.created_at)
         };
         Ok(state
             .runs
@@ -113,7 +132,11 @@ impl RunStateStore for MemoryStore {
             .take_while(fits)
             .map(|(_, event)| event.clone())
             .collect();
-        Ok(EventPage { head: run.head, pruned_at: run.pruned_at, events })
+        Ok(EventPage {
+            head: run.head,
+            pruned_at: run.pruned_at,
+            events,
+        })
     }
 
     async fn save_provider_ref(
@@ -146,9 +169,9 @@ impl RunStateStore for MemoryStore {
             }));
         }
         match &entry.checkpoint {
-            Some(stored) if stored.run_seq > checkpoint.run_seq => {
-                Ok(SaveOutcome::Superseded { stored: stored.run_seq })
-            }
+            Some(stored) if stored.run_seq > checkpoint.run_seq => Ok(SaveOutcome::Superseded {
+                stored: stored.run_seq,
+            }),
             _ => {
                 entry.checkpoint = Some(checkpoint.clone());
                 Ok(SaveOutcome::Saved)
@@ -160,7 +183,10 @@ impl RunStateStore for MemoryStore {
         let (mut state, now) = self.lock();
         let entry = state.run(run)?;
         if let Some(pruned_at) = entry.pruned_at {
-            return Ok(PruneOutcome { pruned_at, removed: 0 });
+            return Ok(PruneOutcome {
+                pruned_at,
+                removed: 0,
+            });
         }
         if !entry.status.is_terminal() || entry.is_pending() {
             return Err(StoreError::NotPrunable {
@@ -176,22 +202,31 @@ impl RunStateStore for MemoryStore {
         entry.events = Vec::new();
         entry.keys.clear();
         entry.checkpoint = None;
-        Ok(PruneOutcome { pruned_at: now, removed })
+        Ok(PruneOutcome {
+            pruned_at: now,
+            removed,
+        })
     }
 }
 
 impl State {
     fn run(&self, run: &RunKey) -> Result<&Run, StoreError> {
-        self.runs.get(run).ok_or_else(|| StoreError::RunNotFound { run: run.clone() })
+        self.runs
+            .get(run)
+            .ok_or_else(|| StoreError::RunNotFound { run: run.clone() })
     }
 
     /// The run, unless only its tombstone is left.
     fn live_run(&mut self, run: &RunKey) -> Result<&mut Run, StoreError> {
         match self.runs.get_mut(run) {
             None => Err(StoreError::RunNotFound { run: run.clone() }),
-            Some(Run { pruned_at: Some(pruned_at), .. }) => {
-                Err(StoreError::RunPruned { run: run.clone(), pruned_at: *pruned_at })
-            }
+            Some(Run {
+                pruned_at: Some(pruned_at),
+                ..
+            }) => Err(StoreError::RunPruned {
+                run: run.clone(),
+                pruned_at: *pruned_at,
+            }),
             Some(entry) => Ok(entry),
         }
     }
@@ -204,7 +239,9 @@ impl State {
         let run = self
             .runs
             .get_mut(&request.run)
-            .ok_or_else(|| AppendError::RunNotFound { run: request.run.clone() })?;
+            .ok_or_else(|| AppendError::RunNotFound {
+                run: request.run.clone(),
+            })?;
         let outcome = run.append(request, now)?;
         self.enqueue(&request.run, now);
         Ok(outcome)
@@ -212,9 +249,8 @@ impl State {
 
     /// Makes a run due that has undelivered events and waits for nothing else.
     fn enqueue(&mut self, key: &RunKey, now: Timestamp) {
-        let waits = |run: &Run| {
-            run.is_pending() && run.due.is_none() && run.open_dead_letter().is_none()
-        };
+        let waits =
+            |run: &Run| run.is_pending() && run.due.is_none() && run.open_dead_letter().is_none();
         if self.runs.get(key).is_some_and(waits) {
             self.schedule(key, Some(now));
         }

@@ -29,7 +29,10 @@ impl OutboxStorage for MemoryStore {
         InvalidCall::check_leases(leases.len())?;
         InvalidCall::check_lease(by)?;
         let (mut state, now) = self.lock();
-        Ok(leases.iter().map(|lease| state.extend(lease, by, now)).collect())
+        Ok(leases
+            .iter()
+            .map(|lease| state.extend(lease, by, now))
+            .collect())
     }
 
     async fn mark_delivered(
@@ -38,7 +41,10 @@ impl OutboxStorage for MemoryStore {
     ) -> Result<Vec<Result<(), LeaseError>>, OutboxError> {
         InvalidCall::check_leases(acknowledgements.len())?;
         let (mut state, now) = self.lock();
-        Ok(acknowledgements.iter().map(|done| state.acknowledge(done, now)).collect())
+        Ok(acknowledgements
+            .iter()
+            .map(|done| state.acknowledge(done, now))
+            .collect())
     }
 
     async fn mark_failed(
@@ -55,7 +61,10 @@ impl OutboxStorage for MemoryStore {
     async fn release(&self, leases: &[Lease]) -> Result<Vec<Result<(), LeaseError>>, OutboxError> {
         InvalidCall::check_leases(leases.len())?;
         let (mut state, now) = self.lock();
-        Ok(leases.iter().map(|lease| state.release(lease, now)).collect())
+        Ok(leases
+            .iter()
+            .map(|lease| state.release(lease, now))
+            .collect())
     }
 
     async fn list_pending(&self, query: &PendingQuery) -> Result<Vec<PendingRun>, OutboxError> {
@@ -64,7 +73,12 @@ impl OutboxStorage for MemoryStore {
             .runs
             .iter()
             .filter(|(key, _)| query.after.as_ref().is_none_or(|after| *key > after))
-            .filter(|(key, _)| query.tenant_id.as_ref().is_none_or(|id| *id == key.tenant_id))
+            .filter(|(key, _)| {
+                query
+                    .tenant_id
+                    .as_ref()
+                    .is_none_or(|id| *id == key.tenant_id)
+            })
             .filter_map(|(key, run)| run.pending(key, now))
             .take(query.limit.min(MAX_PAGE) as usize)
             .collect())
@@ -76,16 +90,22 @@ impl OutboxStorage for MemoryStore {
     ) -> Result<Vec<DeadLetter>, OutboxError> {
         let (state, _) = self.lock();
         let later = |letter: &DeadLetter| {
-            query.after.as_ref().is_none_or(|(run, number)| {
-                (&letter.run, letter.dead_letter_no) > (run, *number)
-            })
+            query
+                .after
+                .as_ref()
+                .is_none_or(|(run, number)| (&letter.run, letter.dead_letter_no) > (run, *number))
         };
         Ok(state
             .runs
             .values()
             .flat_map(|run| &run.dead_letters)
             .filter(|letter| later(letter))
-            .filter(|letter| query.tenant_id.as_ref().is_none_or(|id| *id == letter.run.tenant_id))
+            .filter(|letter| {
+                query
+                    .tenant_id
+                    .as_ref()
+                    .is_none_or(|id| *id == letter.run.tenant_id)
+            })
             .filter(|letter| !query.open_only || letter.resolution.is_none())
             .take(query.limit.min(MAX_PAGE) as usize)
             .cloned()
@@ -137,16 +157,19 @@ impl OutboxStorage for MemoryStore {
     ) -> Result<(), OutboxError> {
         let (mut state, now) = self.lock();
         match state.destination.clone() {
-            None => Err(OutboxError::NoDestination { requested: from.clone() }),
+            None => Err(OutboxError::NoDestination {
+                requested: from.clone(),
+            }),
             Some(bound) if bound == *to => Ok(()),
             Some(bound) if bound == *from => {
                 state.destination = Some(to.clone());
                 state.retargets.push((bound, to.clone(), note.clone(), now));
                 Ok(())
             }
-            Some(bound) => {
-                Err(OutboxError::DestinationMismatch { bound, requested: from.clone() })
-            }
+            Some(bound) => Err(OutboxError::DestinationMismatch {
+                bound,
+                requested: from.clone(),
+            }),
         }
     }
 

@@ -73,7 +73,9 @@ impl Run {
 
     /// The events after `seq`.
     pub(crate) fn events_after(&self, seq: u64) -> &[RunEvent] {
-        let from = usize::try_from(seq).unwrap_or(usize::MAX).min(self.events.len());
+        let from = usize::try_from(seq)
+            .unwrap_or(usize::MAX)
+            .min(self.events.len());
         &self.events[from..]
     }
 
@@ -83,7 +85,9 @@ impl Run {
 
     /// The dead letter that parks the run.
     pub(crate) fn open_dead_letter(&self) -> Option<&DeadLetter> {
-        self.dead_letters.last().filter(|letter| letter.resolution.is_none())
+        self.dead_letters
+            .last()
+            .filter(|letter| letter.resolution.is_none())
     }
 
     pub(crate) fn is_pending(&self) -> bool {
@@ -128,7 +132,10 @@ impl Run {
     }
 
     pub(crate) fn stale(&self, run: &RunKey) -> LeaseError {
-        LeaseError::StaleLease { run: run.clone(), delivered_seq: self.delivered_seq }
+        LeaseError::StaleLease {
+            run: run.clone(),
+            delivered_seq: self.delivered_seq,
+        }
     }
 
     pub(crate) fn check_pending(&self, run: &RunKey, seq: u64) -> Result<(), LeaseError> {

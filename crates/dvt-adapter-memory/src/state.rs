@@ -19,13 +19,18 @@ pub(crate) struct State {
 impl State {
     /// Sets or clears when the run may be claimed.
     pub(crate) fn schedule(&mut self, key: &RunKey, at: Option<Timestamp>) {
-        let Some(run) = self.runs.get_mut(key) else { return };
+        let Some(run) = self.runs.get_mut(key) else {
+            return;
+        };
         if let Some(due) = run.due.take() {
             self.schedule.remove(&(due, key.clone()));
         }
         if let Some(at) = at {
             self.tickets += 1;
-            let due = Due { at, ticket: self.tickets };
+            let due = Due {
+                at,
+                ticket: self.tickets,
+            };
             run.due = Some(due);
             self.schedule.insert((due, key.clone()));
         }

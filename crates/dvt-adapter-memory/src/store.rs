@@ -22,7 +22,10 @@ impl MemoryStore {
     /// An empty store on a clock that its owner moves.
     #[must_use]
     pub fn with_clock(clock: ManualClock) -> Self {
-        Self { clock: Clock::Manual(clock), ..Self::default() }
+        Self {
+            clock: Clock::Manual(clock),
+            ..Self::default()
+        }
     }
 
     /// The state, locked, and the time under that lock: operations see times in the order in which they happen.

@@ -21,7 +21,10 @@ impl Harness for Memory {
 
     async fn create(&self) -> Result<Space, BoxError> {
         let clock = ManualClock::at(Timestamp::now());
-        Ok(Space { store: MemoryStore::with_clock(clock.clone()), clock })
+        Ok(Space {
+            store: MemoryStore::with_clock(clock.clone()),
+            clock,
+        })
     }
 
     async fn open(&self, space: &Space) -> Result<Arc<dyn Store>, BoxError> {

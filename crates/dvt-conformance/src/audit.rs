@@ -16,9 +16,14 @@ use crate::failure::{Failure, check, check_eq};
 pub(crate) async fn audit(store: &dyn Store) -> Result<(), Failure> {
     let records = all_runs(store).await?;
     for record in &records {
-        check_log(store, record).await.map_err(|failure| in_run(&record.run, &failure))?;
+        check_log(store, record)
+            .await
+            .map_err(|failure| in_run(&record.run, &failure))?;
     }
-    let heads: HashMap<_, _> = records.iter().map(|record| (&record.run, record.head)).collect();
+    let heads: HashMap<_, _> = records
+        .iter()
+        .map(|record| (&record.run, record.head))
+        .collect();
     let pending = all_pending(store).await?;
     let dead = all_dead(store).await?;
     for run in &pending {
@@ -53,7 +58,12 @@ async fn all_pending(store: &dyn OutboxStorage) -> Result<Vec<PendingRun>, Failu
     let mut all: Vec<PendingRun> = Vec::new();
     loop {
         let after = all.last().map(|pending| pending.run.clone());
-        let page = store.list_pending(&PendingQuery { after, ..PendingQuery::default() }).await?;
+        let page = store
+            .list_pending(&PendingQuery {
+                after,
+                ..PendingQuery::default()
+            })
+            .await?;
         let last = page.len() < MAX_PAGE as usize;
         all.extend(page);
         if last {
@@ -73,11 +83,21 @@ async fn check_log(store: &dyn RunStateStore, record: &RunRecord) -> Result<(), 
     loop {
         let after = state.last_seq();
         let page = store.list_events(&record.run, after, MAX_PAGE).await?;
-        check_eq!(page.head, record.head, "head of the page against the record");
+        check_eq!(
+            page.head,
+            record.head,
+            "head of the page against the record"
+        );
         for event in &page.events {
             check_eq!(event.run_seq, state.last_seq() + 1, "run_seq");
-            check!(keys.insert(event.event.idempotency_key().clone()), "a key stands twice");
-            check!(persisted_at <= Some(event.persisted_at), "persisted_at went back");
+            check!(
+                keys.insert(event.event.idempotency_key().clone()),
+                "a key stands twice"
+            );
+            check!(
+                persisted_at <= Some(event.persisted_at),
+                "persisted_at went back"
+            );
             persisted_at = Some(event.persisted_at);
             state.fold(event);
         }
@@ -87,11 +107,19 @@ async fn check_log(store: &dyn RunStateStore, record: &RunRecord) -> Result<(), 
     }
     if record.pruned_at.is_some() {
         check_eq!(state.last_seq(), 0, "last event of a pruned run");
-        check!(record.status.is_terminal(), "pruned while {}", record.status);
+        check!(
+            record.status.is_terminal(),
+            "pruned while {}",
+            record.status
+        );
         return Ok(());
     }
     check_eq!(state.last_seq(), record.head, "last event against the head");
-    check_eq!(record.status, state.status(), "status in the record against the fold");
+    check_eq!(
+        record.status,
+        state.status(),
+        "status in the record against the fold"
+    );
     Ok(())
 }
 
@@ -100,8 +128,15 @@ fn check_pending(
     head: Option<u64>,
     dead: &[DeadLetter],
 ) -> Result<(), Failure> {
-    check_eq!(Some(pending.last_seq), head, "head in the outbox against the log");
-    check!(pending.delivered_seq < pending.last_seq, "cursor at or beyond the head");
+    check_eq!(
+        Some(pending.last_seq),
+        head,
+        "head in the outbox against the log"
+    );
+    check!(
+        pending.delivered_seq < pending.last_seq,
+        "cursor at or beyond the head"
+    );
     let open = dead
         .iter()
         .find(|letter| letter.run == pending.run && letter.resolution.is_none())
@@ -121,7 +156,10 @@ fn check_stats(
     pending: &[PendingRun],
     dead: &[DeadLetter],
 ) -> Result<(), Failure> {
-    let open = dead.iter().filter(|letter| letter.resolution.is_none()).count() as u64;
+    let open = dead
+        .iter()
+        .filter(|letter| letter.resolution.is_none())
+        .count() as u64;
     let parked = pending
         .iter()
         .filter(|run| matches!(run.state, PendingState::Parked { .. }))
@@ -129,8 +167,19 @@ fn check_stats(
     check_eq!(stats.parked_runs, parked, "parked runs in stats");
     check_eq!(stats.open_dead_letters, open, "open dead letters in stats");
     let moving = stats.due_runs + stats.leased_runs + stats.backing_off_runs;
-    check_eq!(moving, pending.len() as u64 - parked, "due, leased and backing-off runs in stats");
-    let events: u64 = pending.iter().map(|run| run.last_seq - run.delivered_seq).sum();
-    check_eq!(stats.pending_events, events - open, "pending events in stats");
+    check_eq!(
+        moving,
+        pending.len() as u64 - parked,
+        "due, leased and backing-off runs in stats"
+    );
+    let events: u64 = pending
+        .iter()
+        .map(|run| run.last_seq - run.delivered_seq)
+        .sum();
+    check_eq!(
+        stats.pending_events,
+        events - open,
+        "pending events in stats"
+    );
     Ok(())
 }

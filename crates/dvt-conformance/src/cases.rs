@@ -1,5 +1,6 @@
 //! The cases, a module for each family. Each quotes the sentence of a port that it checks.
 
+pub mod acknowledge;
 pub mod append;
 pub mod bootstrap;
 pub mod checkpoint;
@@ -12,6 +13,7 @@ pub mod lease;
 pub mod limits;
 pub mod model;
 pub mod order;
+pub mod park;
 pub mod pending;
 pub mod prune;
 pub mod races;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use dvt_contracts::{
-    AppendOutcome, AppendRequest, BootstrapRequest, BoxError, ClaimRequest, ClaimedRun, Event,
-    FailOutcome, Lease, MAX_PAGE, OutboxError, RunEvent, RunKey, RunStateStoreExt,
-    Store, StoreError, Timestamp,
+    AppendOutcome, AppendRequest, BootstrapRequest, BoxError, ClaimRequest, ClaimedRun, DeadLetter,
+    DeadLetterQuery, Event, FailOutcome, Lease, MAX_PAGE, OutboxError, PendingQuery, PendingRun,
+    RunEvent, RunKey, RunStateStoreExt, Store, StoreError, Timestamp,
 };
 
-use crate::failure::Failure;
+use crate::failure::{Failure, check, check_matches};
 use crate::fixture::{self, LEASE};
 use crate::harness::Harness;
 
@@ -22,7 +22,9 @@ pub struct Cx {
 
 impl fmt::Debug for Cx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cx").field("store", &self.store).finish_non_exhaustive()
+        f.debug_struct("Cx")
+            .field("store", &self.store)
+            .finish_non_exhaustive()
     }
 }
 
@@ -64,7 +66,10 @@ impl Cx {
     pub(crate) async fn create<H: Harness>(harness: Arc<H>) -> Result<Self, BoxError> {
         let space = harness.create().await?;
         let store = harness.open(&space).await?;
-        Ok(Self { store, space: Box::new(Bound { harness, space }) })
+        Ok(Self {
+            store,
+            space: Box::new(Bound { harness, space }),
+        })
     }
 
     /// A fresh, empty store of the same kind.
@@ -116,7 +121,9 @@ impl Cx {
         run: &RunKey,
         events: Vec<Event>,
     ) -> Result<AppendOutcome, StoreError> {
-        self.store.append_and_enqueue(AppendRequest::new(run.clone(), events)).await
+        self.store
+            .append_and_enqueue(AppendRequest::new(run.clone(), events))
+            .await
     }
 
     /// The whole log of a run that fits a page.
@@ -136,7 +143,12 @@ impl Cx {
 
     /// Claims at most so many runs.
     pub(crate) async fn claim_runs(&self, max_runs: u32) -> Result<Vec<ClaimedRun>, OutboxError> {
-        self.store.claim(&ClaimRequest { max_runs, ..fixture::claim_all() }).await
+        self.store
+            .claim(&ClaimRequest {
+                max_runs,
+                ..fixture::claim_all()
+            })
+            .await
     }
 
     /// Claims all that is due, which must be this run alone.
@@ -158,7 +170,9 @@ impl Cx {
         max_attempts: u32,
     ) -> Result<FailOutcome, OutboxError> {
         let policy = fixture::policy(max_attempts);
-        self.store.mark_failed(lease, seq, &"no luck".into(), &policy).await
+        self.store
+            .mark_failed(lease, seq, &"no luck".into(), &policy)
+            .await
     }
 
     /// Claims the run alone and fails its first event for good.
@@ -167,8 +181,71 @@ impl Cx {
         let seq = claimed.events.first().map_or(0, |event| event.run_seq);
         match self.fail(&claimed.lease, seq, 1).await? {
             FailOutcome::Parked { dead_letter_no } => Ok(dead_letter_no),
-            other => Err(Failure::new(format!("expected the run to be parked, found {other:?}"))),
+            other => Err(Failure::new(format!(
+                "expected the run to be parked, found {other:?}"
+            ))),
         }
+    }
+
+    /// Claims all that is due and finds the leases of these runs in it.
+    pub(crate) async fn leases<const N: usize>(
+        &self,
+        runs: [&RunKey; N],
+    ) -> Result<[Lease; N], Failure> {
+        let claimed = self.claim().await?;
+        let found: Vec<_> = runs
+            .iter()
+            .filter_map(|run| claimed.iter().find(|one| one.lease.run == **run))
+            .map(|one| one.lease.clone())
+            .collect();
+        found.try_into().map_err(|_| {
+            Failure::new(format!(
+                "expected a claim of the runs {runs:?}, found {claimed:?}"
+            ))
+        })
+    }
+
+    /// Claims the run alone and fails this event of it for good.
+    pub(crate) async fn kill_at(&self, run: &RunKey, seq: u64) -> Result<(), Failure> {
+        let lease = self.claim_only(run).await?.lease;
+        let outcome = self.fail(&lease, seq, 1).await?;
+        check_matches!(
+            outcome,
+            FailOutcome::Parked { dead_letter_no: 1 },
+            "last attempt"
+        );
+        Ok(())
+    }
+
+    /// The first page of the runs with undelivered events.
+    pub(crate) async fn pending(&self) -> Result<Vec<PendingRun>, OutboxError> {
+        self.store.list_pending(&PendingQuery::default()).await
+    }
+
+    /// The first page of the dead letters.
+    pub(crate) async fn letters(&self) -> Result<Vec<DeadLetter>, OutboxError> {
+        self.store
+            .list_dead_letters(&DeadLetterQuery::default())
+            .await
+    }
+
+    /// Ends the case unless the moment lies so much later than a call made between two looks at the clock.
+    pub(crate) fn check_moment(
+        &self,
+        found: Timestamp,
+        later: Duration,
+        [before, after]: [Timestamp; 2],
+    ) -> Result<(), Failure> {
+        let slack = self.space.time_precision();
+        let (earliest, latest) = (
+            before.saturating_add(later),
+            after.saturating_add(later + slack),
+        );
+        check!(
+            earliest <= found.saturating_add(slack) && found <= latest,
+            "expected a moment from {earliest} to {latest}, found {found}"
+        );
+        Ok(())
     }
 
     /// Lets every lease of the usual length expire.
@@ -179,11 +256,19 @@ impl Cx {
     /// The store's clock, seen in the creation time of a run made for it.
     pub(crate) async fn now(&self, probe: &str) -> Result<Timestamp, Failure> {
         let run = fixture::run_of("clock", probe);
-        Ok(self.store.bootstrap_run(&request(&run, Vec::new())).await?.created_at)
+        Ok(self
+            .store
+            .bootstrap_run(&request(&run, Vec::new()))
+            .await?
+            .created_at)
     }
 }
 
 /// A bootstrap with the usual metadata.
 pub(crate) fn request(run: &RunKey, events: Vec<Event>) -> BootstrapRequest {
-    BootstrapRequest { run: run.clone(), metadata: fixture::metadata(), events }
+    BootstrapRequest {
+        run: run.clone(),
+        metadata: fixture::metadata(),
+        events,
+    }
 }

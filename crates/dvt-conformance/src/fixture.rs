@@ -1,16 +1,34 @@
 //! The values that cases work with, made from literals of the suite.
-#![expect(clippy::expect_used, reason = "nothing but the suite's own literals can break here")]
+#![expect(
+    clippy::expect_used,
+    reason = "nothing but the suite's own literals can break here"
+)]
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use dvt_contracts::{
-    Attempt, ClaimRequest, Event, EventType, IdempotencyKey, Jitter, MAX_CLAIM, Payload,
-    RetryPolicy, RunEvent, RunKey, RunMetadata, Timestamp,
+    Attempt, ClaimRequest, Event, EventType, IdempotencyKey, Jitter, Lease, LeaseError, MAX_CLAIM,
+    OperatorNote, Payload, RetryPolicy, RunEvent, RunKey, RunMetadata, Timestamp,
 };
 
 /// The usual lease.
 pub const LEASE: Duration = Duration::from_secs(60);
+
+/// Longer than any lease or back-off, in seconds.
+pub const LONG: i64 = 1_000_000;
+
+/// What an operator says.
+#[must_use]
+pub fn by_ann() -> OperatorNote {
+    OperatorNote::new("ann", "receiver was down, is up again")
+}
+
+/// What another operator says.
+#[must_use]
+pub fn by_bob() -> OperatorNote {
+    OperatorNote::new("bob", "never needed")
+}
 
 /// A run of the usual tenant.
 #[must_use]
@@ -21,7 +39,10 @@ pub fn run(run_id: &str) -> RunKey {
 /// A run of any tenant.
 #[must_use]
 pub fn run_of(tenant_id: &str, run_id: &str) -> RunKey {
-    RunKey::new(tenant_id.parse().expect("tenant"), run_id.parse().expect("run"))
+    RunKey::new(
+        tenant_id.parse().expect("tenant"),
+        run_id.parse().expect("run"),
+    )
 }
 
 /// The usual metadata.
@@ -90,7 +111,9 @@ pub fn note(key_text: &str) -> Event {
 /// The notes `k<from>` to `k<to>`.
 #[must_use]
 pub fn notes(from: usize, to: usize) -> Vec<Event> {
-    (from..=to).map(|number| note(&format!("k{number}"))).collect()
+    (from..=to)
+        .map(|number| note(&format!("k{number}")))
+        .collect()
 }
 
 /// A claim of everything that is due, with the usual lease.
@@ -108,13 +131,37 @@ pub fn claim_all() -> ClaimRequest {
 #[must_use]
 pub fn policy(max_attempts: u32) -> RetryPolicy {
     let max_attempts = NonZeroU32::new(max_attempts).expect("attempts");
-    RetryPolicy::new(max_attempts, Duration::from_secs(100), Duration::from_secs(100_000))
-        .expect("policy")
-        .with_jitter(Jitter::None)
+    RetryPolicy::new(
+        max_attempts,
+        Duration::from_secs(100),
+        Duration::from_secs(100_000),
+    )
+    .expect("policy")
+    .with_jitter(Jitter::None)
 }
 
 /// The numbers of the events.
 #[must_use]
 pub fn seqs(events: &[RunEvent]) -> Vec<u64> {
     events.iter().map(|event| event.run_seq).collect()
+}
+
+/// The answer to a lease that has ended.
+#[must_use]
+pub fn stale(lease: &Lease, delivered_seq: u64) -> LeaseError {
+    LeaseError::StaleLease {
+        run: lease.run.clone(),
+        delivered_seq,
+    }
+}
+
+/// The answer to an event that is not pending.
+#[must_use]
+pub fn out_of_range(run: &RunKey, seq: u64, delivered_seq: u64, head: u64) -> LeaseError {
+    LeaseError::SeqOutOfRange {
+        run: run.clone(),
+        seq,
+        delivered_seq,
+        head,
+    }
 }

@@ -115,18 +115,19 @@ macro_rules! for_each_case {
                 every_answer_resets_unfinished_claims,
                 extension_counts_from_now,
                 expired_lease_is_not_extended,
-                acknowledgement_out_of_range_keeps_the_lease,
-                each_acknowledgement_is_answered_on_its_own,
-                too_many_leases_are_refused,
-                parking_ends_the_lease,
             }
             order {
                 first_deliveries_have_no_gap,
                 longest_due_run_comes_first,
                 events_appended_under_a_lease_wait,
+                released_run_goes_behind_those_due,
+            }
+            acknowledge {
                 acknowledge_moves_the_cursor,
                 rest_of_the_run_is_due_at_once,
-                released_run_goes_behind_those_due,
+                acknowledgement_out_of_range_keeps_the_lease,
+                each_acknowledgement_is_answered_on_its_own,
+                too_many_leases_are_refused,
             }
             retry {
                 run_waits_until_the_delay_has_passed,
@@ -144,12 +145,15 @@ macro_rules! for_each_case {
                 dead_letter_tells_what_happened,
                 pages_of_dead_letters_fit_together,
                 retried_event_goes_out_again_first,
-                repeated_retry_changes_nothing,
+                repeated_resolution_changes_nothing,
                 second_death_is_a_second_dead_letter,
                 resolution_stands,
                 unknown_dead_letter_is_not_found,
                 skipped_event_is_never_delivered,
+            }
+            park {
                 operator_parks_a_run,
+                parking_ends_the_lease,
                 parked_run_keeps_its_dead_letter,
                 nothing_pending_is_not_parked,
                 parked_run_takes_appends,

@@ -29,7 +29,10 @@ pub fn run_case<H: Harness>(harness: H, name: &str, waivers: &[(&str, &str)]) {
     let Some(case) = CASES.iter().find(|case| case.name == name) else {
         panic!("the suite has no case {name}");
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(evaluate(Arc::new(harness), case)),
         Err(error) => panic!("no runtime for {name}: {error}"),

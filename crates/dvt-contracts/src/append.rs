@@ -59,7 +59,10 @@ impl AppendRequest {
     /// The same request with another conflict policy.
     #[must_use]
     pub fn on_conflict(self, on_conflict: ConflictPolicy) -> Self {
-        Self { on_conflict, ..self }
+        Self {
+            on_conflict,
+            ..self
+        }
     }
 
     /// The check that every adapter makes before anything else in `append_batch`.
@@ -68,7 +71,10 @@ impl AppendRequest {
     /// [`InvalidCall`] if a request is empty or the call exceeds [`MAX_CALL_EVENTS`] or
     /// [`MAX_CALL_BYTES`].
     pub fn check_call(requests: &[Self]) -> Result<(), InvalidCall> {
-        if let Some(index) = requests.iter().position(|request| request.events.is_empty()) {
+        if let Some(index) = requests
+            .iter()
+            .position(|request| request.events.is_empty())
+        {
             return Err(InvalidCall::EmptyRequest { index });
         }
         check_size(requests.iter().flat_map(|request| &request.events))

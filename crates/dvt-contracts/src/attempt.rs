@@ -10,7 +10,10 @@ pub struct Attempt(NonZeroU32);
 
 /// A number that is no attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("attempt {found} is out of range: attempts count from 1 to {}", Attempt::MAX)]
+#[error(
+    "attempt {found} is out of range: attempts count from 1 to {}",
+    Attempt::MAX
+)]
 pub struct InvalidAttempt {
     /// The number given.
     pub found: u64,

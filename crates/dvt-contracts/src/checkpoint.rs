@@ -47,7 +47,12 @@ impl Checkpoint {
     #[must_use]
     pub fn sealed(run_seq: u64, fold_version: u32, state: String) -> Self {
         let checksum = checksum(run_seq, fold_version, &state);
-        Self { run_seq, fold_version, checksum, state }
+        Self {
+            run_seq,
+            fold_version,
+            checksum,
+            state,
+        }
     }
 
     /// The state, if this checkpoint can be trusted for a log with this head: it has the current fold

@@ -66,9 +66,10 @@ impl Event {
     ) -> Result<Self, InvalidEvent> {
         match step_id {
             None if event_type.needs_step() => Err(InvalidEvent::StepMissing { event_type }),
-            Some(step_id) if !event_type.allows_step() => {
-                Err(InvalidEvent::StepForbidden { event_type, step_id })
-            }
+            Some(step_id) if !event_type.allows_step() => Err(InvalidEvent::StepForbidden {
+                event_type,
+                step_id,
+            }),
             step_id => Ok(Self {
                 event_type,
                 step_id,
@@ -84,13 +85,19 @@ impl Event {
     /// The same event in another attempt of the provider's.
     #[must_use]
     pub fn with_engine_attempt(self, engine_attempt: Attempt) -> Self {
-        Self { engine_attempt, ..self }
+        Self {
+            engine_attempt,
+            ..self
+        }
     }
 
     /// The same event in another attempt of the engine's.
     #[must_use]
     pub fn with_logical_attempt(self, logical_attempt: Attempt) -> Self {
-        Self { logical_attempt, ..self }
+        Self {
+            logical_attempt,
+            ..self
+        }
     }
 
     /// The same event with another payload.

@@ -69,7 +69,10 @@ pub(crate) fn check_text(
             limit,
         });
     }
-    match text.char_indices().find(|(_, c)| c.is_control() || forbidden(*c)) {
+    match text
+        .char_indices()
+        .find(|(_, c)| c.is_control() || forbidden(*c))
+    {
         Some((at, found)) => Err(InvalidIdentifier::ForbiddenCharacter { kind, found, at }),
         None => Ok(()),
     }

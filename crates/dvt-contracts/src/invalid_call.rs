@@ -1,8 +1,6 @@
 use std::time::Duration;
 
-use crate::limits::{
-    MAX_CALL_BYTES, MAX_CALL_EVENTS, MAX_CALL_LEASES, MAX_LEASE, MIN_LEASE,
-};
+use crate::limits::{MAX_CALL_BYTES, MAX_CALL_EVENTS, MAX_CALL_LEASES, MAX_LEASE, MIN_LEASE};
 use crate::run_key::RunKey;
 
 /// A call that no store accepts. It is refused before any side effect.

@@ -91,7 +91,9 @@ pub enum LeaseError {
         delivered_seq: u64,
     },
     /// An event that is not waiting for delivery.
-    #[error("event {seq} of run {run} is not pending: it is delivered up to {delivered_seq} of {head}")]
+    #[error(
+        "event {seq} of run {run} is not pending: it is delivered up to {delivered_seq} of {head}"
+    )]
     SeqOutOfRange {
         /// The run.
         run: RunKey,

@@ -1,6 +1,6 @@
 use crate::identifier::{EnvironmentId, PlanId, PlanVersion, ProjectId};
-use crate::limits::MAX_IDENTIFIER_BYTES;
 use crate::identifier::{InvalidIdentifier, check_text};
+use crate::limits::MAX_IDENTIFIER_BYTES;
 
 /// What a run is a run of. Fixed when the run is bootstrapped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,9 +48,13 @@ impl ProviderRef {
         };
         Ok(Self {
             provider: checked("provider", provider)?,
-            namespace: namespace.map(|text| checked("namespace", text)).transpose()?,
+            namespace: namespace
+                .map(|text| checked("namespace", text))
+                .transpose()?,
             workflow_id: checked("workflow id", workflow_id)?,
-            run_id: run_id.map(|text| checked("provider's run id", text)).transpose()?,
+            run_id: run_id
+                .map(|text| checked("provider's run id", text))
+                .transpose()?,
         })
     }
 

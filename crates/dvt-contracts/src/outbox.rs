@@ -45,12 +45,12 @@ pub trait OutboxStorage: std::fmt::Debug + Send + Sync {
     /// - give the events after the cursor, in log order and as the log holds them
     /// - take at most `max_runs` runs, and none for 0
     /// - take at most `max_events_per_run` events of a run, and none for 0
-    /// - give the first event of each run whatever its size, and beyond that no more than `max_bytes` of payload
+    /// - give the first event of each run whatever its size, and after it as many as `max_bytes` of payload allow
     /// - take the runs that have been due longest first
     /// - raise `claim_no` by exactly one with each claim of a run
     /// - make a new token for each claim
     /// - end a lease the given time after the claim
-    /// - refuse a lease shorter than `MIN_LEASE` or longer than `MAX_LEASE`
+    /// - refuse a lease shorter than `MIN_LEASE` or longer than `MAX_LEASE`, here and in `extend`
     /// - leave a run under an unexpired lease alone
     /// - give the same events again once their lease has expired
     /// - answer with nothing, and change nothing, when nothing is due
@@ -79,7 +79,7 @@ pub trait OutboxStorage: std::fmt::Debug + Send + Sync {
     /// - move the cursor to `through` and end the lease
     /// - make the rest of the run due at once
     /// - refuse to acknowledge an event that is not pending with `SeqOutOfRange`, and keep the lease
-    /// - answer each acknowledgement of a call on its own
+    /// - answer each acknowledgement of a call on its own, as if one after another
     /// - refuse a call with more than `MAX_CALL_LEASES` leases
     /// - set attempts and last error back when the cursor moves
     async fn mark_delivered(
@@ -142,7 +142,7 @@ pub trait OutboxStorage: std::fmt::Debug + Send + Sync {
     /// # Adapter must
     ///
     /// - deliver the event of a retried dead letter again, the same as before, ahead of those after it
-    /// - answer a repeated retry with the same dead letter, and change nothing
+    /// - answer a repeated retry or skip with the same dead letter, and change nothing
     /// - record a second dead letter when a retried event dies again, and keep the first
     /// - refuse to retry a skipped dead letter, or to skip a retried one, with `DeadLetterResolved`
     /// - answer an unknown dead letter with `DeadLetterNotFound`
@@ -172,7 +172,7 @@ pub trait OutboxStorage: std::fmt::Debug + Send + Sync {
     ///
     /// # Adapter must
     ///
-    /// - park a run on an operator's word, with a dead letter that tells who and why
+    /// - park a run on an operator's word, with a dead letter whose error is the note's text
     /// - end the lease of a run that is parked
     /// - answer for a parked run with the dead letter that parks it, and write no other
     /// - refuse to park a run without undelivered events with `NothingPending`

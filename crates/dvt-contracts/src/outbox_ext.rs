@@ -15,8 +15,14 @@ pub trait OutboxStorageExt: OutboxStorage {
     /// # Errors
     /// Those of [`mark_delivered`](OutboxStorage::mark_delivered), the lease's own among them.
     async fn acknowledge(&self, lease: &Lease, through: u64) -> Result<(), OutboxError> {
-        let acknowledgement = Acknowledgement { lease: lease.clone(), through };
-        only("mark_delivered", self.mark_delivered(&[acknowledgement]).await?)
+        let acknowledgement = Acknowledgement {
+            lease: lease.clone(),
+            through,
+        };
+        only(
+            "mark_delivered",
+            self.mark_delivered(&[acknowledgement]).await?,
+        )
     }
 
     /// Lengthens one lease.
@@ -24,7 +30,10 @@ pub trait OutboxStorageExt: OutboxStorage {
     /// # Errors
     /// Those of [`extend`](OutboxStorage::extend), the lease's own among them.
     async fn extend_one(&self, lease: &Lease, by: Duration) -> Result<Lease, OutboxError> {
-        only("extend", self.extend(std::slice::from_ref(lease), by).await?)
+        only(
+            "extend",
+            self.extend(std::slice::from_ref(lease), by).await?,
+        )
     }
 
     /// Gives one run back.

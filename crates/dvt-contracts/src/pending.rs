@@ -92,7 +92,7 @@ pub struct OutboxStats {
     pub pending_events: u64,
     /// Dead letters that still park their run.
     pub open_dead_letters: u64,
-    /// Age of the oldest undelivered event, by the store's clock; `None` if there is none.
+    /// Age of the oldest undelivered event, dead or not, by the store's clock; `None` if there is none.
     pub oldest_pending_age: Option<Duration>,
     /// Where the outbox delivers to, once bound.
     pub destination: Option<Destination>,

@@ -44,7 +44,9 @@ pub enum OnExhausted {
 
 /// Delays that are no [`RetryPolicy`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("retry delays from {initial:?} to {cap:?} are out of range: use 1 ms to 365 days, the first not above the cap")]
+#[error(
+    "retry delays from {initial:?} to {cap:?} are out of range: use 1 ms to 365 days, the first not above the cap"
+)]
 pub struct InvalidRetryPolicy {
     /// The first delay given.
     pub initial: Duration,
@@ -79,7 +81,12 @@ impl RetryPolicy {
         if initial < Duration::from_millis(1) || initial > cap || cap > YEAR {
             return Err(InvalidRetryPolicy { initial, cap });
         }
-        Ok(Self { max_attempts, initial, cap, ..Self::default() })
+        Ok(Self {
+            max_attempts,
+            initial,
+            cap,
+            ..Self::default()
+        })
     }
 
     /// The same policy with another spread.
@@ -91,7 +98,10 @@ impl RetryPolicy {
     /// The same policy with another end.
     #[must_use]
     pub fn with_on_exhausted(self, on_exhausted: OnExhausted) -> Self {
-        Self { on_exhausted, ..self }
+        Self {
+            on_exhausted,
+            ..self
+        }
     }
 
     /// The number of failed deliveries at which an event becomes a dead letter.
@@ -130,7 +140,9 @@ impl RetryPolicy {
     pub fn ceiling(&self, attempts: u32) -> Duration {
         let doublings = attempts.saturating_sub(1).min(62);
         let micros = self.initial.as_micros() << doublings;
-        u64::try_from(micros).map_or(self.cap, |micros| Duration::from_micros(micros).min(self.cap))
+        u64::try_from(micros).map_or(self.cap, |micros| {
+            Duration::from_micros(micros).min(self.cap)
+        })
     }
 
     /// The delay after this many failures, with `entropy` as the source of the spread: the whole
@@ -142,7 +154,7 @@ impl RetryPolicy {
             Jitter::None => ceiling,
             Jitter::Full => {
                 // Below 2^45 microseconds times 2^64, and back: fits both ways.
-                let micros = (ceiling.as_micros() + 1) * u128::from(entropy) >> 64;
+                let micros = ((ceiling.as_micros() + 1) * u128::from(entropy)) >> 64;
                 Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
             }
         }

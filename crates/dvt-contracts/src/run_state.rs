@@ -183,7 +183,9 @@ impl RunState {
         let event = &stored.event;
         let verdict = self.judge(event);
         self.last_seq = stored.run_seq;
-        let Some(row) = transition(event.event_type()) else { return };
+        let Some(row) = transition(event.event_type()) else {
+            return;
+        };
         let in_status = row.from.contains(&self.status);
         let legal = verdict.is_ok();
         if let Err(illegal) = verdict {
@@ -228,7 +230,9 @@ impl RunState {
     }
 
     fn move_step(&mut self, event: &Event) {
-        let Some(step_id) = event.step_id() else { return };
+        let Some(step_id) = event.step_id() else {
+            return;
+        };
         let status = match event.event_type() {
             EventType::StepStarted => StepStatus::Running,
             EventType::StepCompleted => StepStatus::Completed,
@@ -242,38 +246,61 @@ impl RunState {
             _ => event.emitted_at(),
         };
         let ended_at = (status != StepStatus::Running).then(|| event.emitted_at());
-        let step = StepState { status, logical_attempt, started_at, ended_at };
+        let step = StepState {
+            status,
+            logical_attempt,
+            started_at,
+            ended_at,
+        };
         self.steps.insert(step_id.clone(), step);
     }
 
     fn broken_rule(&self, event: &Event) -> Option<Rule> {
         let row = transition(event.event_type())?;
         if !row.from.contains(&self.status) {
-            return Some(Rule::Status { legal_from: row.from.to_vec() });
+            return Some(Rule::Status {
+                legal_from: row.from.to_vec(),
+            });
         }
         let attempt = event.logical_attempt();
         match row.extra {
-            Extra::FirstEvent if self.last_seq > 0 => Some(Rule::FirstEvent { last_seq: self.last_seq }),
+            Extra::FirstEvent if self.last_seq > 0 => Some(Rule::FirstEvent {
+                last_seq: self.last_seq,
+            }),
             Extra::HigherRunAttempt if self.status == RunStatus::Failed => {
                 let last = self.run_attempt?;
-                (attempt <= last).then_some(Rule::HigherAttempt { last, found: attempt })
+                (attempt <= last).then_some(Rule::HigherAttempt {
+                    last,
+                    found: attempt,
+                })
             }
             Extra::StepStart => {
                 let step = self.steps.get(event.step_id()?)?;
                 if step.status == StepStatus::Running {
-                    Some(Rule::StepRunning { attempt: step.logical_attempt })
+                    Some(Rule::StepRunning {
+                        attempt: step.logical_attempt,
+                    })
                 } else {
                     let last = step.logical_attempt;
-                    (attempt <= last).then_some(Rule::HigherAttempt { last, found: attempt })
+                    (attempt <= last).then_some(Rule::HigherAttempt {
+                        last,
+                        found: attempt,
+                    })
                 }
             }
             Extra::StepEnd => {
                 let step = self.steps.get(event.step_id()?)?;
                 let last = step.logical_attempt;
                 if attempt < last {
-                    Some(Rule::StaleAttempt { last, found: attempt })
+                    Some(Rule::StaleAttempt {
+                        last,
+                        found: attempt,
+                    })
                 } else if attempt == last && step.status != StepStatus::Running {
-                    Some(Rule::StepEnded { attempt: last, status: step.status })
+                    Some(Rule::StepEnded {
+                        attempt: last,
+                        status: step.status,
+                    })
                 } else {
                     None
                 }

@@ -73,6 +73,8 @@ impl FromStr for RunStatus {
         Self::ALL
             .into_iter()
             .find(|status| status.as_str().eq_ignore_ascii_case(text))
-            .ok_or_else(|| InvalidRunStatus { found: text.chars().take(64).collect() })
+            .ok_or_else(|| InvalidRunStatus {
+                found: text.chars().take(64).collect(),
+            })
     }
 }

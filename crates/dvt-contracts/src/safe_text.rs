@@ -19,7 +19,9 @@ impl SafeText {
         let head = &bytes[..bytes.len().min(MAX_TEXT_BYTES + 4)];
         let mut text = String::from_utf8_lossy(head).replace('\0', "\u{fffd}");
         if text.len() > MAX_TEXT_BYTES {
-            let cut = (0..=MAX_TEXT_BYTES).rev().find(|at| text.is_char_boundary(*at));
+            let cut = (0..=MAX_TEXT_BYTES)
+                .rev()
+                .find(|at| text.is_char_boundary(*at));
             text.truncate(cut.unwrap_or(0));
         }
         Self(text)

@@ -46,7 +46,10 @@ pub trait RunStateStore: std::fmt::Debug + Send + Sync {
     /// - refuse a first event that the run does not have, or has with other content, with `RunAlreadyExists`
     /// - let exactly one of several concurrent equal bootstraps create the run
     /// - refuse to bootstrap a pruned run with `RunPruned`
-    async fn bootstrap_run(&self, request: &BootstrapRequest) -> Result<BootstrapOutcome, StoreError>;
+    async fn bootstrap_run(
+        &self,
+        request: &BootstrapRequest,
+    ) -> Result<BootstrapOutcome, StoreError>;
 
     /// Appends to the logs of one or more runs: the reply has one entry for each request, in order.
     ///

@@ -27,7 +27,9 @@ pub enum StoreError {
         pruned_at: Timestamp,
     },
     /// Another bootstrap made this run.
-    #[error("run {run} exists already with other metadata or other first events: choose another run id")]
+    #[error(
+        "run {run} exists already with other metadata or other first events: choose another run id"
+    )]
     RunAlreadyExists {
         /// The run.
         run: RunKey,

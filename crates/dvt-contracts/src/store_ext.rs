@@ -15,7 +15,10 @@ pub trait RunStateStoreExt: RunStateStore {
     ///
     /// # Errors
     /// Those of [`append_batch`](RunStateStore::append_batch), the request's own among them.
-    async fn append_and_enqueue(&self, request: AppendRequest) -> Result<AppendOutcome, StoreError> {
+    async fn append_and_enqueue(
+        &self,
+        request: AppendRequest,
+    ) -> Result<AppendOutcome, StoreError> {
         let mut replies = self.append_batch(std::slice::from_ref(&request)).await?;
         match (replies.pop(), replies.is_empty()) {
             (Some(reply), true) => Ok(reply?),
@@ -36,8 +39,9 @@ pub trait RunStateStoreExt: RunStateStore {
     async fn load_state(&self, run: &RunKey) -> Result<RunState, StoreError> {
         let head = self.get_run(run).await?.head;
         let checkpoint = self.load_checkpoint(run).await?;
-        let mut state =
-            checkpoint.and_then(|checkpoint| checkpoint.restore(head)).unwrap_or_default();
+        let mut state = checkpoint
+            .and_then(|checkpoint| checkpoint.restore(head))
+            .unwrap_or_default();
         loop {
             let after = state.last_seq();
             let page = self.list_events(run, after, MAX_PAGE).await?;

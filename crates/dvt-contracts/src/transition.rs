@@ -43,7 +43,12 @@ const fn row(
     to: Option<RunStatus>,
     extra: Extra,
 ) -> Transition {
-    Transition { event, from, to, extra }
+    Transition {
+        event,
+        from,
+        to,
+        extra,
+    }
 }
 
 /// The transition table. [`EventType::Other`] has no row: it is legal everywhere and changes nothing.
@@ -51,13 +56,33 @@ const fn row(
 /// The status after an event is a function of the status before and the event type alone
 /// ([`status_after`]), so a store keeps it in one column and never folds.
 pub static TRANSITIONS: [Transition; 12] = [
-    row(EventType::RunQueued, &[Pending], Some(Pending), Extra::FirstEvent),
-    row(EventType::RunStarted, &[Pending, Failed], Some(Running), Extra::HigherRunAttempt),
+    row(
+        EventType::RunQueued,
+        &[Pending],
+        Some(Pending),
+        Extra::FirstEvent,
+    ),
+    row(
+        EventType::RunStarted,
+        &[Pending, Failed],
+        Some(Running),
+        Extra::HigherRunAttempt,
+    ),
     row(EventType::RunPaused, &[Running], Some(Paused), Extra::None),
     row(EventType::RunResumed, &[Paused], Some(Running), Extra::None),
-    row(EventType::RunCancelRequested, ALIVE, None, Extra::Cancelling),
+    row(
+        EventType::RunCancelRequested,
+        ALIVE,
+        None,
+        Extra::Cancelling,
+    ),
     row(EventType::RunCancelled, ALIVE, Some(Cancelled), Extra::None),
-    row(EventType::RunCompleted, &[Running], Some(Completed), Extra::ClosesSteps),
+    row(
+        EventType::RunCompleted,
+        &[Running],
+        Some(Completed),
+        Extra::ClosesSteps,
+    ),
     row(EventType::RunFailed, ALIVE, Some(Failed), Extra::None),
     row(EventType::StepStarted, STARTED, None, Extra::StepStart),
     row(EventType::StepCompleted, STARTED, None, Extra::StepEnd),

@@ -15,10 +15,32 @@ fn accepted_payloads_are_kept_byte_for_byte() {
     let deepest = nested(64);
     let mixed = format!("{}0{}", r#"{"a":["#.repeat(32), "]}".repeat(32));
     for text in [
-        "null", "true", "false", "0", "-0", "1e400", "1e100000", "1E+5", "0.10", "-12.5e-7",
-        "1234567890123456789", "9223372036854775808", "\"\"", "[]", "{}", "[ ]", "{ }",
-        r#"{"a":1,"a":2}"#, r#"{"b":0,"a":0}"#, r#""\u0001 \ud83d\ude00 \" \\ \/ \b\f\n\r\t""#,
-        "\"\u{7f}\u{2028}\u{feff}😀\"", "[1 , 2\n,\t3]", "[[],{},[{}]]", &largest, &deepest, &mixed,
+        "null",
+        "true",
+        "false",
+        "0",
+        "-0",
+        "1e400",
+        "1e100000",
+        "1E+5",
+        "0.10",
+        "-12.5e-7",
+        "1234567890123456789",
+        "9223372036854775808",
+        "\"\"",
+        "[]",
+        "{}",
+        "[ ]",
+        "{ }",
+        r#"{"a":1,"a":2}"#,
+        r#"{"b":0,"a":0}"#,
+        r#""\u0001 \ud83d\ude00 \" \\ \/ \b\f\n\r\t""#,
+        "\"\u{7f}\u{2028}\u{feff}😀\"",
+        "[1 , 2\n,\t3]",
+        "[[],{},[{}]]",
+        &largest,
+        &deepest,
+        &mixed,
     ] {
         let payload = Payload::new(text).unwrap_or_else(|error| panic!("{text:.60}: {error}"));
         assert_eq!(payload.as_str(), text);
@@ -28,8 +50,15 @@ fn accepted_payloads_are_kept_byte_for_byte() {
 
 #[test]
 fn surrounding_white_space_is_left_out() {
-    assert_eq!(Payload::new(" \t\r\n{ \"a\" : 1 }\n ").unwrap().as_str(), "{ \"a\" : 1 }");
-    let padded = format!("{}1{}", " ".repeat(2 * MAX_PAYLOAD_BYTES), " ".repeat(2 * MAX_PAYLOAD_BYTES));
+    assert_eq!(
+        Payload::new(" \t\r\n{ \"a\" : 1 }\n ").unwrap().as_str(),
+        "{ \"a\" : 1 }"
+    );
+    let padded = format!(
+        "{}1{}",
+        " ".repeat(2 * MAX_PAYLOAD_BYTES),
+        " ".repeat(2 * MAX_PAYLOAD_BYTES)
+    );
     assert_eq!(Payload::new(padded).unwrap().as_str(), "1");
 }
 
@@ -37,11 +66,19 @@ fn surrounding_white_space_is_left_out() {
 fn refused_payloads_are_told_why_and_where() {
     let too_deep = [nested(65), nested(5_001), nested(100_001)];
     for text in &too_deep {
-        assert_eq!(Payload::new(text), Err(InvalidPayload::Malformed { at: 64, fault: TooDeep }));
+        assert_eq!(
+            Payload::new(text),
+            Err(InvalidPayload::Malformed {
+                at: 64,
+                fault: TooDeep
+            })
+        );
     }
     assert_eq!(
         Payload::new(vec![b'x'; 20 * 1024 * 1024]),
-        Err(InvalidPayload::TooLarge { found: 20 * 1024 * 1024 })
+        Err(InvalidPayload::TooLarge {
+            found: 20 * 1024 * 1024
+        })
     );
     let table: &[(&[u8], usize, dvt_contracts::PayloadFault)] = &[
         (b"", 0, UnexpectedEnd),
@@ -89,7 +126,10 @@ fn refused_payloads_are_told_why_and_where() {
     for (bytes, at, fault) in table {
         assert_eq!(
             Payload::new(bytes),
-            Err(InvalidPayload::Malformed { at: *at, fault: *fault }),
+            Err(InvalidPayload::Malformed {
+                at: *at,
+                fault: *fault
+            }),
             "{:?}",
             String::from_utf8_lossy(bytes)
         );
@@ -99,7 +139,10 @@ fn refused_payloads_are_told_why_and_where() {
 #[test]
 fn messages_say_what_is_wrong_where() {
     let message = |bytes: &[u8]| Payload::new(bytes).unwrap_err().to_string();
-    assert_eq!(message(b"[1,]"), "payload breaks at byte 3: no JSON is written like this");
+    assert_eq!(
+        message(b"[1,]"),
+        "payload breaks at byte 3: no JSON is written like this"
+    );
     assert_eq!(
         message(b"\"\\u0000\""),
         "payload breaks at byte 1: \\u0000 is not allowed: no database can hold it"
@@ -113,9 +156,26 @@ fn messages_say_what_is_wrong_where() {
 /// Texts that are nearly JSON, so that both verdicts are frequent.
 fn jsonish() -> impl Strategy<Value = String> {
     let token = prop_oneof![
-        Just("{"), Just("}"), Just("["), Just("]"), Just(","), Just(":"), Just("\"a\""), Just("\"\\u00e9\""),
-        Just("\"\\ud83d\\ude00\""), Just("1"), Just("-0"), Just("1e400"), Just("0.5"), Just("true"),
-        Just("null"), Just(" "), Just("\"é\\n\""), Just("\""), Just("\\"), Just("x"),
+        Just("{"),
+        Just("}"),
+        Just("["),
+        Just("]"),
+        Just(","),
+        Just(":"),
+        Just("\"a\""),
+        Just("\"\\u00e9\""),
+        Just("\"\\ud83d\\ude00\""),
+        Just("1"),
+        Just("-0"),
+        Just("1e400"),
+        Just("0.5"),
+        Just("true"),
+        Just("null"),
+        Just(" "),
+        Just("\"é\\n\""),
+        Just("\""),
+        Just("\\"),
+        Just("x"),
     ];
     prop::collection::vec(token, 0..24).prop_map(|tokens| tokens.concat())
 }
@@ -125,7 +185,9 @@ fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),
         any::<bool>().prop_map(|b| b.to_string()),
-        any::<f64>().prop_filter("finite", |n| n.is_finite()).prop_map(|n| format!("{n:e}")),
+        any::<f64>()
+            .prop_filter("finite", |n| n.is_finite())
+            .prop_map(|n| format!("{n:e}")),
         any::<i64>().prop_map(|n| n.to_string()),
         "[^\"\\\\\\x00-\\x1f]{0,8}".prop_map(|s| format!("\"{s}\"")),
     ];
@@ -133,7 +195,10 @@ fn json() -> impl Strategy<Value = String> {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(|v| format!("[{}]", v.join(" , "))),
             prop::collection::vec(("[a-c]", inner), 0..5).prop_map(|members| {
-                let members: Vec<_> = members.iter().map(|(k, v)| format!("\"{k}\" :{v}")).collect();
+                let members: Vec<_> = members
+                    .iter()
+                    .map(|(k, v)| format!("\"{k}\" :{v}"))
+                    .collect();
                 format!("{{{}}}", members.join(","))
             }),
         ]

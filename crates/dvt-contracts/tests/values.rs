@@ -1,25 +1,44 @@
 //! Identifiers, keys, attempts, moments and delays: what is accepted, what is refused, and how that is told.
+#![expect(clippy::unwrap_used, reason = "a broken fixture must fail the test")]
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use dvt_contracts::{
     Attempt, Destination, Event, EventName, EventType, IdempotencyKey, InvalidEvent,
-    InvalidIdentifier, InvalidTimestamp, Jitter, PlanId, ProviderRef, RetryPolicy, RunId, RunStatus,
-    StepId, TenantId, Timestamp,
+    InvalidIdentifier, InvalidTimestamp, Jitter, PlanId, ProviderRef, RetryPolicy, RunId,
+    RunStatus, StepId, TenantId, Timestamp,
 };
 use proptest::prelude::*;
 
 #[test]
 fn identifiers_of_1_to_255_bytes_are_accepted() {
-    for text in ["a", " ", "é", "a b/c:d", "RUN", "run", "\u{a0}", &"x".repeat(255), &"世".repeat(85)] {
+    for text in [
+        "a",
+        " ",
+        "é",
+        "a b/c:d",
+        "RUN",
+        "run",
+        "\u{a0}",
+        &"x".repeat(255),
+        &"世".repeat(85),
+    ] {
         assert_eq!(RunId::new(text).unwrap().as_str(), text);
     }
     for bytes in [256, 3_200, 200_000] {
-        let refused = InvalidIdentifier::TooLong { kind: "tenant id", found: bytes, limit: 255 };
+        let refused = InvalidIdentifier::TooLong {
+            kind: "tenant id",
+            found: bytes,
+            limit: 255,
+        };
         assert_eq!(TenantId::new("x".repeat(bytes)), Err(refused));
     }
-    let long = InvalidIdentifier::TooLong { kind: "plan id", found: 256, limit: 255 };
+    let long = InvalidIdentifier::TooLong {
+        kind: "plan id",
+        found: 256,
+        limit: 255,
+    };
     assert_eq!(PlanId::new("é".repeat(128)), Err(long));
 }
 
@@ -44,13 +63,19 @@ fn reserved_and_malformed_names_are_told() {
         message(EventName::new("RunStarted").map(drop)),
         "event type \"RunStarted\" is reserved: choose another name"
     );
-    assert_eq!(message(RunId::new("").map(drop)), "run id is empty: give it 1 to 255 bytes");
+    assert_eq!(
+        message(RunId::new("").map(drop)),
+        "run id is empty: give it 1 to 255 bytes"
+    );
     assert_eq!(
         message(IdempotencyKey::new("a\nb").map(drop)),
         "idempotency key has the character '\\n' at byte 1: it is not allowed there"
     );
     for control in ['\0', '\u{1f}', '\u{7f}', '\u{85}', '\u{9f}'] {
-        assert!(IdempotencyKey::new(format!("a{control}")).is_err(), "{control:?}");
+        assert!(
+            IdempotencyKey::new(format!("a{control}")).is_err(),
+            "{control:?}"
+        );
     }
     assert!(Destination::new("x".repeat(1_024)).is_ok());
     assert!(Destination::new("x".repeat(1_025)).is_err());
@@ -74,8 +99,16 @@ fn step_events_need_a_step_and_run_events_have_none() {
     };
     for event_type in EventType::KNOWN {
         let is_step = event_type.as_str().starts_with("Step");
-        assert_eq!(event(event_type.clone(), Some("s")).is_ok(), is_step, "{event_type}");
-        assert_eq!(event(event_type.clone(), None).is_ok(), !is_step, "{event_type}");
+        assert_eq!(
+            event(event_type.clone(), Some("s")).is_ok(),
+            is_step,
+            "{event_type}"
+        );
+        assert_eq!(
+            event(event_type.clone(), None).is_ok(),
+            !is_step,
+            "{event_type}"
+        );
     }
     let other: EventType = "Note".parse().unwrap();
     assert!(event(other.clone(), Some("s")).is_ok());
@@ -92,23 +125,68 @@ fn step_events_need_a_step_and_run_events_have_none() {
 #[test]
 fn moments_outside_the_range_are_refused() {
     use InvalidTimestamp::*;
-    let malformed = |text: &str| Err(Malformed { found: text.to_owned() });
+    let malformed = |text: &str| {
+        Err(Malformed {
+            found: text.to_owned(),
+        })
+    };
     let table: &[(&str, Result<&str, InvalidTimestamp>)] = &[
         ("1970-01-01T00:00:00Z", Ok("1970-01-01T00:00:00.000000Z")),
-        ("9999-12-31T23:59:59.999999Z", Ok("9999-12-31T23:59:59.999999Z")),
+        (
+            "9999-12-31T23:59:59.999999Z",
+            Ok("9999-12-31T23:59:59.999999Z"),
+        ),
         // Finer digits are cut off, never rounded into the year 10000.
-        ("9999-12-31T23:59:59.9999999Z", Ok("9999-12-31T23:59:59.999999Z")),
-        ("2026-01-02T03:04:05.123456789Z", Ok("2026-01-02T03:04:05.123456Z")),
-        ("2026-01-02T03:04:05+05:30", Ok("2026-01-01T21:34:05.000000Z")),
-        ("2026-01-02T03:04:05.1-00:00", Ok("2026-01-02T03:04:05.100000Z")),
-        ("1969-12-31T23:59:59.999999Z", Err(OutOfRange { micros: -1 })),
-        ("1970-01-01T00:00:00+00:01", Err(OutOfRange { micros: -60_000_000 })),
-        ("9999-12-31T23:59:59-01:00", Err(OutOfRange { micros: 253_402_304_399_000_000 })),
-        ("2016-12-31T23:59:60Z", Err(LeapSecond { found: "2016-12-31T23:59:60Z".into() })),
-        ("0000-01-01T00:00:00Z", Err(OutOfRange { micros: -62_167_219_200_000_000 })),
+        (
+            "9999-12-31T23:59:59.9999999Z",
+            Ok("9999-12-31T23:59:59.999999Z"),
+        ),
+        (
+            "2026-01-02T03:04:05.123456789Z",
+            Ok("2026-01-02T03:04:05.123456Z"),
+        ),
+        (
+            "2026-01-02T03:04:05+05:30",
+            Ok("2026-01-01T21:34:05.000000Z"),
+        ),
+        (
+            "2026-01-02T03:04:05.1-00:00",
+            Ok("2026-01-02T03:04:05.100000Z"),
+        ),
+        (
+            "1969-12-31T23:59:59.999999Z",
+            Err(OutOfRange { micros: -1 }),
+        ),
+        (
+            "1970-01-01T00:00:00+00:01",
+            Err(OutOfRange {
+                micros: -60_000_000,
+            }),
+        ),
+        (
+            "9999-12-31T23:59:59-01:00",
+            Err(OutOfRange {
+                micros: 253_402_304_399_000_000,
+            }),
+        ),
+        (
+            "2016-12-31T23:59:60Z",
+            Err(LeapSecond {
+                found: "2016-12-31T23:59:60Z".into(),
+            }),
+        ),
+        (
+            "0000-01-01T00:00:00Z",
+            Err(OutOfRange {
+                micros: -62_167_219_200_000_000,
+            }),
+        ),
         ("-4713-01-01T00:00:00Z", malformed("-4713-01-01T00:00:00Z")),
         ("10000-01-01T00:00:00Z", malformed("10000-01-01T00:00:00Z")),
-        ("294277-01-01T00:00:00Z", malformed("294277-01-01T00:00:00Z")),
+        (
+            "294277-01-01T00:00:00Z",
+            malformed("294277-01-01T00:00:00Z"),
+        ),
         ("infinity", malformed("infinity")),
         ("2026-02-30T00:00:00Z", malformed("2026-02-30T00:00:00Z")),
         ("2026-01-02T03:04:05", malformed("2026-01-02T03:04:05")),
@@ -144,11 +222,13 @@ fn statuses_are_parsed_whatever_their_case() {
 }
 
 fn policies() -> impl Strategy<Value = RetryPolicy> {
-    (1..=u32::MAX, 1..=31_536_000_000u64, 0..=31_536_000_000u64).prop_map(|(attempts, first, more)| {
-        let initial = Duration::from_millis(first);
-        let cap = Duration::from_millis((first + more).min(31_536_000_000));
-        RetryPolicy::new(NonZeroU32::new(attempts).unwrap(), initial, cap).unwrap()
-    })
+    (1..=u32::MAX, 1..=31_536_000_000u64, 0..=31_536_000_000u64).prop_map(
+        |(attempts, first, more)| {
+            let initial = Duration::from_millis(first);
+            let cap = Duration::from_millis((first + more).min(31_536_000_000));
+            RetryPolicy::new(NonZeroU32::new(attempts).unwrap(), initial, cap).unwrap()
+        },
+    )
 }
 
 #[test]

@@ -1,11 +1,17 @@
 //! Derived keys and event ids against vectors that were made without this crate.
+#![expect(clippy::expect_used, reason = "a broken fixture must fail the test")]
 
 use dvt_contracts::{Attempt, EventId, KeyParts, RunKey, StepId};
 
 fn rows<const N: usize>(file: &str) -> Vec<[&str; N]> {
     file.lines()
         .filter(|line| !line.starts_with('#'))
-        .map(|line| line.split('\t').collect::<Vec<_>>().try_into().expect("the right number of columns"))
+        .map(|line| {
+            line.split('\t')
+                .collect::<Vec<_>>()
+                .try_into()
+                .expect("the right number of columns")
+        })
         .collect()
 }
 
@@ -13,7 +19,17 @@ fn rows<const N: usize>(file: &str) -> Vec<[&str; N]> {
 fn derived_keys_agree_with_the_vectors() {
     let rows = rows::<8>(include_str!("vectors/derived_keys.tsv"));
     assert_eq!(rows.len(), 16);
-    for [run_id, step_id, attempt, event_type, plan_id, plan_version, occurrence, expected] in rows {
+    for [
+        run_id,
+        step_id,
+        attempt,
+        event_type,
+        plan_id,
+        plan_version,
+        occurrence,
+        expected,
+    ] in rows
+    {
         let step_id: Option<StepId> = (!step_id.is_empty()).then(|| step_id.parse().unwrap());
         let key = KeyParts {
             run_id: &run_id.parse().unwrap(),
@@ -25,7 +41,11 @@ fn derived_keys_agree_with_the_vectors() {
             occurrence: occurrence.parse().unwrap(),
         }
         .derive();
-        assert_eq!(key.as_str(), expected, "key of {run_id:?}, {step_id:?}, {event_type:?}");
+        assert_eq!(
+            key.as_str(),
+            expected,
+            "key of {run_id:?}, {step_id:?}, {event_type:?}"
+        );
     }
 }
 

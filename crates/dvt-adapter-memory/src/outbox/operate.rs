@@ -20,11 +20,19 @@ impl State {
             return Ok(letter.clone());
         }
         if !run.is_pending() {
-            return Err(OutboxError::NothingPending { run: key.clone(), head: run.head });
+            return Err(OutboxError::NothingPending {
+                run: key.clone(),
+                head: run.head,
+            });
         }
         run.end_lease();
         let error = note.to_string();
-        run.bury(key, DeadLetterCause::ParkedByOperator, error.as_str().into(), now);
+        run.bury(
+            key,
+            DeadLetterCause::ParkedByOperator,
+            error.as_str().into(),
+            now,
+        );
         let letter = run.open_dead_letter().cloned();
         self.schedule(key, None);
         letter.ok_or_else(|| OutboxError::Bug {
@@ -45,7 +53,10 @@ impl State {
         let letter = usize::try_from(dead_letter_no)
             .ok()
             .and_then(|number| run.dead_letters.get_mut(number.checked_sub(1)?))
-            .ok_or_else(|| OutboxError::DeadLetterNotFound { run: key.clone(), dead_letter_no })?;
+            .ok_or_else(|| OutboxError::DeadLetterNotFound {
+                run: key.clone(),
+                dead_letter_no,
+            })?;
         match &letter.resolution {
             Some(resolution) if resolution.kind == kind => return Ok(letter.clone()),
             Some(resolution) => {
@@ -57,7 +68,11 @@ impl State {
             }
             None => {}
         }
-        letter.resolution = Some(Resolution { kind, note: note.clone(), at: now });
+        letter.resolution = Some(Resolution {
+            kind,
+            note: note.clone(),
+            at: now,
+        });
         let letter = letter.clone();
         if kind == ResolutionKind::Skipped {
             run.deliver_through(letter.run_seq);
@@ -69,6 +84,8 @@ impl State {
     }
 
     fn outbox_run(&mut self, key: &RunKey) -> Result<&mut Run, OutboxError> {
-        self.runs.get_mut(key).ok_or_else(|| OutboxError::RunNotFound { run: key.clone() })
+        self.runs
+            .get_mut(key)
+            .ok_or_else(|| OutboxError::RunNotFound { run: key.clone() })
     }
 }

@@ -4,9 +4,15 @@ use crate::state::State;
 
 impl State {
     pub(super) fn stats(&self, now: Timestamp) -> OutboxStats {
-        let mut stats =
-            OutboxStats { destination: self.destination.clone(), ..OutboxStats::default() };
-        for pending in self.runs.iter().filter_map(|(key, run)| run.pending(key, now)) {
+        let mut stats = OutboxStats {
+            destination: self.destination.clone(),
+            ..OutboxStats::default()
+        };
+        for pending in self
+            .runs
+            .iter()
+            .filter_map(|(key, run)| run.pending(key, now))
+        {
             stats.pending_events += pending.last_seq - pending.delivered_seq;
             match pending.state {
                 PendingState::Due => stats.due_runs += 1,

@@ -31,7 +31,12 @@ impl State {
                 Some(ClaimedRun {
                     attempts: run.attempts,
                     events: next_events(run, request.max_events_per_run, &mut bytes_left),
-                    lease: Lease { run: key, claim_no: run.claim_no, token, expires_at },
+                    lease: Lease {
+                        run: key,
+                        claim_no: run.claim_no,
+                        token,
+                        expires_at,
+                    },
                 })
             })
             .collect()
@@ -57,7 +62,9 @@ impl State {
         let run = self
             .runs
             .get_mut(&lease.run)
-            .ok_or_else(|| LeaseError::RunNotFound { run: lease.run.clone() })?;
+            .ok_or_else(|| LeaseError::RunNotFound {
+                run: lease.run.clone(),
+            })?;
         run.check_lease(lease)?;
         Ok(run)
     }
@@ -74,7 +81,11 @@ impl State {
             Some((_, until)) if *until > now => *until = expires_at,
             _ => return Err(run.stale(&lease.run)),
         }
-        let extended = Lease { claim_no: run.claim_no, expires_at, ..lease.clone() };
+        let extended = Lease {
+            claim_no: run.claim_no,
+            expires_at,
+            ..lease.clone()
+        };
         self.schedule(&lease.run, Some(expires_at));
         Ok(extended)
     }
@@ -117,15 +128,23 @@ impl State {
             self.schedule(&lease.run, Some(until));
             return Ok(FailOutcome::BackingOff { until });
         }
-        let dead_letter_no =
-            run.bury(&lease.run, DeadLetterCause::AttemptsExhausted, error.clone(), now);
+        let dead_letter_no = run.bury(
+            &lease.run,
+            DeadLetterCause::AttemptsExhausted,
+            error.clone(),
+            now,
+        );
         if policy.on_exhausted() == OnExhausted::Park {
             self.schedule(&lease.run, None);
             return Ok(FailOutcome::Parked { dead_letter_no });
         }
         if let Some(letter) = run.dead_letters.last_mut() {
             let note = OperatorNote::new("retry policy", "attempts exhausted");
-            letter.resolution = Some(Resolution { kind: ResolutionKind::Skipped, note, at: now });
+            letter.resolution = Some(Resolution {
+                kind: ResolutionKind::Skipped,
+                note,
+                at: now,
+            });
         }
         run.deliver_through(seq);
         self.reschedule(&lease.run, now);

@@ -24,9 +24,17 @@ pub async fn reply_equals_the_log(cx: &Cx) -> Result<(), Failure> {
     let outcome = cx.append(&run, vec![full.clone(), highest.clone()]).await?;
 
     let log = cx.log(&run).await?;
-    let replied: Vec<_> = outcome.events.iter().map(|event| event.stored.clone()).collect();
+    let replied: Vec<_> = outcome
+        .events
+        .iter()
+        .map(|event| event.stored.clone())
+        .collect();
     let stored: Vec<_> = log.iter().map(|event| event.event.clone()).collect();
-    let dispositions: Vec<_> = outcome.events.iter().map(|event| event.disposition).collect();
+    let dispositions: Vec<_> = outcome
+        .events
+        .iter()
+        .map(|event| event.disposition)
+        .collect();
     check_eq!(replied, log, "events in the reply against the log");
     check_eq!(stored, [full, highest], "events in the log");
     check_eq!(dispositions, [Disposition::Appended; 2], "dispositions");
@@ -60,7 +68,10 @@ pub async fn payloads_survive_byte_for_byte(cx: &Cx) -> Result<(), Failure> {
     cx.append(&run, events).await?;
 
     let log = cx.log(&run).await?;
-    let stored: Vec<_> = log.iter().map(|event| event.event.payload().as_str()).collect();
+    let stored: Vec<_> = log
+        .iter()
+        .map(|event| event.event.payload().as_str())
+        .collect();
     check_eq!(stored, texts, "payloads in the log");
     Ok(())
 }
@@ -111,7 +122,10 @@ pub async fn persisted_at_never_decreases(cx: &Cx) -> Result<(), Failure> {
     let log = cx.log(&run).await?;
     let times: Vec<_> = log.iter().map(|event| event.persisted_at).collect();
     check!(times.is_sorted(), "persisted_at went back: {times:?}");
-    check!(times.first() < times.last(), "persisted_at stands still: {times:?}");
+    check!(
+        times.first() < times.last(),
+        "persisted_at stands still: {times:?}"
+    );
     Ok(())
 }
 
@@ -121,10 +135,13 @@ pub async fn other_events_are_stored_and_enqueued(cx: &Cx) -> Result<(), Failure
     let of_step = step(EventType::StepStarted, "s", "x").step_id().cloned();
     let emitted_at = moment("2026-01-02T03:04:05Z");
     let name = "naïve.событие/v2".parse::<EventType>();
-    let other = name.ok().and_then(|other| {
-        Event::new(other, of_step, key("k1"), emitted_at).ok()
-    });
-    let events: Vec<_> = other.into_iter().chain([event(EventType::RunStarted, "k2")]).collect();
+    let other = name
+        .ok()
+        .and_then(|other| Event::new(other, of_step, key("k1"), emitted_at).ok());
+    let events: Vec<_> = other
+        .into_iter()
+        .chain([event(EventType::RunStarted, "k2")])
+        .collect();
 
     cx.append(&run, events.clone()).await?;
 
@@ -151,12 +168,25 @@ pub async fn requests_see_those_before_them(cx: &Cx) -> Result<(), Failure> {
         ])
         .await?;
 
-    let conflict =
-        AppendError::VersionConflict { run: run.clone(), expected: 1, actual: 2 };
-    let heads: Vec<_> = replies.into_iter().map(|reply| reply.map(|outcome| outcome.head)).collect();
+    let conflict = AppendError::VersionConflict {
+        run: run.clone(),
+        expected: 1,
+        actual: 2,
+    };
+    let heads: Vec<_> = replies
+        .into_iter()
+        .map(|reply| reply.map(|outcome| outcome.head))
+        .collect();
     let log = cx.log(&run).await?;
-    let keys: Vec<_> = log.iter().map(|event| event.event.idempotency_key().as_str()).collect();
-    check_eq!(heads, [Ok(1), Ok(2), Err(conflict), Ok(3)], "heads in the replies");
+    let keys: Vec<_> = log
+        .iter()
+        .map(|event| event.event.idempotency_key().as_str())
+        .collect();
+    check_eq!(
+        heads,
+        [Ok(1), Ok(2), Err(conflict), Ok(3)],
+        "heads in the replies"
+    );
     check_eq!(keys, ["k1", "k2", "k4"], "keys in the log");
     Ok(())
 }
@@ -178,10 +208,17 @@ pub async fn refused_request_fails_alone(cx: &Cx) -> Result<(), Failure> {
         ])
         .await?;
 
-    let heads: Vec<_> = replies.into_iter().map(|reply| reply.map(|outcome| outcome.head)).collect();
+    let heads: Vec<_> = replies
+        .into_iter()
+        .map(|reply| reply.map(|outcome| outcome.head))
+        .collect();
     let refused = Err(AppendError::RunNotFound { run: missing });
     check_eq!(heads, [Ok(2), refused, Ok(2)], "heads in the replies");
-    check_eq!(seqs(&cx.log(&first).await?), [1, 2], "log of the run before");
+    check_eq!(
+        seqs(&cx.log(&first).await?),
+        [1, 2],
+        "log of the run before"
+    );
     check_eq!(seqs(&cx.log(&last).await?), [1, 2], "log of the run after");
     Ok(())
 }

@@ -23,7 +23,11 @@ pub async fn saved_checkpoint_is_loaded(cx: &Cx) -> Result<(), Failure> {
     let other = cx.run_with("b", 3).await?;
     let before = cx.store.load_checkpoint(&run).await?;
     let first = checkpoint(1, "{ \"é\\u0000\" : 1e400 }\n");
-    let second = Checkpoint { fold_version: 7, checksum: "bad".into(), ..checkpoint(3, "") };
+    let second = Checkpoint {
+        fold_version: 7,
+        checksum: "bad".into(),
+        ..checkpoint(3, "")
+    };
 
     let saved_first = save(cx, &run, &first).await?;
     let loaded_first = cx.store.load_checkpoint(&run).await?;
@@ -31,10 +35,18 @@ pub async fn saved_checkpoint_is_loaded(cx: &Cx) -> Result<(), Failure> {
     let loaded_second = cx.store.load_checkpoint(&run).await?;
 
     check_eq!(before, None, "checkpoint before the first");
-    check_eq!([saved_first, saved_second], [SaveOutcome::Saved; 2], "replies");
+    check_eq!(
+        [saved_first, saved_second],
+        [SaveOutcome::Saved; 2],
+        "replies"
+    );
     check_eq!(loaded_first, Some(first), "first checkpoint");
     check_eq!(loaded_second, Some(second), "second checkpoint");
-    check_eq!(cx.store.load_checkpoint(&other).await?, None, "another run's checkpoint");
+    check_eq!(
+        cx.store.load_checkpoint(&other).await?,
+        None,
+        "another run's checkpoint"
+    );
     Ok(())
 }
 
@@ -47,7 +59,11 @@ pub async fn older_checkpoint_never_replaces_a_newer(cx: &Cx) -> Result<(), Fail
     let outcome = save(cx, &run, &checkpoint(2, "older")).await?;
 
     check_eq!(outcome, SaveOutcome::Superseded { stored: 3 }, "reply");
-    check_eq!(cx.store.load_checkpoint(&run).await?, Some(newer), "stored checkpoint");
+    check_eq!(
+        cx.store.load_checkpoint(&run).await?,
+        Some(newer),
+        "stored checkpoint"
+    );
     Ok(())
 }
 
@@ -60,7 +76,11 @@ pub async fn equal_run_seq_replaces(cx: &Cx) -> Result<(), Failure> {
     let outcome = save(cx, &run, &second).await?;
 
     check_eq!(outcome, SaveOutcome::Saved, "reply");
-    check_eq!(cx.store.load_checkpoint(&run).await?, Some(second), "stored checkpoint");
+    check_eq!(
+        cx.store.load_checkpoint(&run).await?,
+        Some(second),
+        "stored checkpoint"
+    );
     Ok(())
 }
 
@@ -69,7 +89,10 @@ pub async fn checkpoint_beyond_the_head_is_refused(cx: &Cx) -> Result<(), Failur
     let run = cx.run_with("a", 2).await?;
 
     for beyond in [3, u64::MAX] {
-        let refused = cx.store.save_checkpoint(&run, &checkpoint(beyond, "")).await;
+        let refused = cx
+            .store
+            .save_checkpoint(&run, &checkpoint(beyond, ""))
+            .await;
         check_matches!(
             refused,
             Err(StoreError::Invalid(InvalidCall::CheckpointBeyondHead { run: of, run_seq, head: 2 }))
@@ -78,7 +101,11 @@ pub async fn checkpoint_beyond_the_head_is_refused(cx: &Cx) -> Result<(), Failur
         );
     }
 
-    check_eq!(cx.store.load_checkpoint(&run).await?, None, "stored checkpoint");
+    check_eq!(
+        cx.store.load_checkpoint(&run).await?,
+        None,
+        "stored checkpoint"
+    );
     Ok(())
 }
 
@@ -86,8 +113,11 @@ pub async fn checkpoint_beyond_the_head_is_refused(cx: &Cx) -> Result<(), Failur
 ///
 /// CASES: C 28.
 pub async fn no_checkpoint_changes_an_answer(cx: &Cx) -> Result<(), Failure> {
-    let events =
-        vec![event(EventType::RunStarted, "k1"), note("k2"), event(EventType::RunFailed, "k3")];
+    let events = vec![
+        event(EventType::RunStarted, "k1"),
+        note("k2"),
+        event(EventType::RunFailed, "k3"),
+    ];
     let run = run("a");
     cx.bootstrap(&run, events).await?;
     let log = cx.log(&run).await?;
@@ -95,19 +125,33 @@ pub async fn no_checkpoint_changes_an_answer(cx: &Cx) -> Result<(), Failure> {
     let state = cx.store.load_state(&run).await?;
     let good = Checkpoint::of(&state);
     let another = cx.another().await?;
-    let misleading = another.store.load_state(&another.run_with("a", 3).await?).await?;
+    let misleading = another
+        .store
+        .load_state(&another.run_with("a", 3).await?)
+        .await?;
     let lie = Checkpoint::of(&misleading);
 
     for stored in [
         checkpoint(1, "no json"),
-        Checkpoint { checksum: "0".repeat(64), ..lie.clone() },
+        Checkpoint {
+            checksum: "0".repeat(64),
+            ..lie.clone()
+        },
         Checkpoint::sealed(lie.run_seq, FOLD_VERSION + 1, lie.state),
         good,
     ] {
         save(cx, &run, &stored).await?;
-        check_eq!(cx.store.load_state(&run).await?, state, "state with {stored:?}");
+        check_eq!(
+            cx.store.load_state(&run).await?,
+            state,
+            "state with {stored:?}"
+        );
         check_eq!(cx.log(&run).await?, log, "log with {stored:?}");
-        check_eq!(cx.store.get_run(&run).await?, record, "record with {stored:?}");
+        check_eq!(
+            cx.store.get_run(&run).await?,
+            record,
+            "record with {stored:?}"
+        );
     }
     check_eq!(state.status(), RunStatus::Failed, "status");
     Ok(())

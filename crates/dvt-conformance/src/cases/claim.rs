@@ -128,7 +128,7 @@ pub async fn no_more_events_than_asked_for(cx: &Cx) -> Result<(), Failure> {
     Ok(())
 }
 
-/// give the first event of each run whatever its size, and beyond that no more than `max_bytes` of payload
+/// give the first event of each run whatever its size, and after it as many as `max_bytes` of payload allow
 pub async fn bytes_are_bounded_after_the_first_event(cx: &Cx) -> Result<(), Failure> {
     let sized = |sizes: &[usize]| -> Vec<_> {
         let text = |size: usize| format!("\"{}\"", "x".repeat(size - 2));

@@ -1,56 +1,19 @@
 //! Events that could not be delivered, and what operators do about them.
 
+use std::time::Duration;
+
 use dvt_contracts::{
-    DeadLetter, DeadLetterCause, DeadLetterQuery, FailOutcome, OnExhausted, OperatorNote,
-    OutboxError, OutboxStorageExt, PendingQuery, PendingRun, PendingState, Resolution,
-    ResolutionKind, RunKey, Timestamp,
+    DeadLetter, DeadLetterCause, DeadLetterQuery, FailOutcome, OnExhausted, OutboxError,
+    OutboxStorageExt, Resolution, ResolutionKind, RunKey, Timestamp,
 };
 
 use crate::cx::Cx;
-use crate::failure::{Failure, check, check_eq, check_matches};
-use crate::fixture::{note, notes, policy, run_of, seqs};
+use crate::failure::{Failure, check_eq, check_matches};
+use crate::fixture::{LONG, by_ann, by_bob, note, notes, policy, run_of, seqs};
 
-/// Longer than any lease or back-off.
-const LONG: i64 = 1_000_000;
-
-fn by_ann() -> OperatorNote {
-    OperatorNote::new("ann", "receiver was down, is up again")
-}
-
-fn by_bob() -> OperatorNote {
-    OperatorNote::new("bob", "never needed")
-}
-
-async fn letters(cx: &Cx) -> Result<Vec<DeadLetter>, Failure> {
-    Ok(cx
-        .store
-        .list_dead_letters(&DeadLetterQuery::default())
-        .await?)
-}
-
-async fn pending(cx: &Cx) -> Result<Vec<PendingRun>, Failure> {
-    Ok(cx.store.list_pending(&PendingQuery::default()).await?)
-}
-
-/// Claims the run alone and fails this event of it for good.
-async fn kill_at(cx: &Cx, run: &RunKey, seq: u64) -> Result<(), Failure> {
-    let lease = cx.claim_only(run).await?.lease;
-    let outcome = cx.fail(&lease, seq, 1).await?;
-    check_matches!(
-        outcome,
-        FailOutcome::Parked { dead_letter_no: 1 },
-        "last attempt"
-    );
-    Ok(())
-}
-
-/// Ends the case unless the moment lies between two looks at the clock.
-fn check_moment(cx: &Cx, found: Timestamp, [before, after]: [Timestamp; 2]) -> Result<(), Failure> {
-    let slack = cx.time_precision();
-    check!(
-        before <= found.saturating_add(slack) && found <= after.saturating_add(slack),
-        "expected a moment from {before} to {after}, found {found}"
-    );
+/// Claims the run alone and lets its first event die a second time.
+async fn kill_again(cx: &Cx, run: &RunKey) -> Result<(), Failure> {
+    check_eq!(cx.kill(run).await?, 2, "number of the dead letter");
     Ok(())
 }
 
@@ -71,7 +34,7 @@ pub async fn run_is_parked_at_exactly_max_attempts(cx: &Cx) -> Result<(), Failur
         cx.shift_clock(201).await?;
     }
     check_eq!(
-        letters(cx).await?,
+        cx.letters().await?,
         [],
         "dead letters before the last attempt"
     );
@@ -83,7 +46,8 @@ pub async fn run_is_parked_at_exactly_max_attempts(cx: &Cx) -> Result<(), Failur
         FailOutcome::Parked { dead_letter_no: 1 },
         "attempt 3 of 3"
     );
-    let found: Vec<_> = letters(cx)
+    let found: Vec<_> = cx
+        .letters()
         .await?
         .into_iter()
         .map(|letter| (letter.run, letter.run_seq))
@@ -119,7 +83,8 @@ pub async fn exhausted_event_is_passed_over_under_skip(cx: &Cx) -> Result<(), Fa
         FailOutcome::Skipped { dead_letter_no: 1 },
         "attempt 2 of 2"
     );
-    let kinds: Vec<_> = letters(cx)
+    let kinds: Vec<_> = cx
+        .letters()
         .await?
         .into_iter()
         .map(|letter| {
@@ -159,11 +124,11 @@ pub async fn dead_letter_tells_what_happened(cx: &Cx) -> Result<(), Failure> {
     let after = cx.now("after").await?;
     cx.shift_clock(101).await?;
 
-    let found = letters(cx).await?;
+    let found = cx.letters().await?;
     let dead_at = found
         .first()
         .map_or(Timestamp::MIN, |letter| letter.dead_at);
-    check_moment(cx, dead_at, [before, after])?;
+    cx.check_moment(dead_at, Duration::ZERO, [before, after])?;
     let expected = DeadLetter {
         run,
         dead_letter_no: 1,
@@ -258,7 +223,7 @@ pub async fn pages_of_dead_letters_fit_together(cx: &Cx) -> Result<(), Failure> 
 /// CASES: H 75, J 92.
 pub async fn retried_event_goes_out_again_first(cx: &Cx) -> Result<(), Failure> {
     let run = cx.run_with("a", 3).await?;
-    kill_at(cx, &run, 2).await?;
+    cx.kill_at(&run, 2).await?;
     cx.append(&run, vec![note("k4")]).await?;
 
     let before = cx.now("before").await?;
@@ -275,7 +240,7 @@ pub async fn retried_event_goes_out_again_first(cx: &Cx) -> Result<(), Failure> 
         note: by_ann(),
         at,
     };
-    check_moment(cx, at, [before, after])?;
+    cx.check_moment(at, Duration::ZERO, [before, after])?;
     check_eq!(letter.resolution, Some(retried), "end of the dead letter");
     check_eq!(seqs(&claimed.events), [2, 3, 4], "events claimed at once");
     let log = cx.log(&run).await?;
@@ -288,27 +253,39 @@ pub async fn retried_event_goes_out_again_first(cx: &Cx) -> Result<(), Failure> 
     Ok(())
 }
 
-/// answer a repeated retry with the same dead letter, and change nothing
+/// answer a repeated retry or skip with the same dead letter, and change nothing
 ///
 /// CASES: J 91.
-pub async fn repeated_retry_changes_nothing(cx: &Cx) -> Result<(), Failure> {
-    let run = cx.run_with("a", 2).await?;
-    kill_at(cx, &run, 1).await?;
+pub async fn repeated_resolution_changes_nothing(cx: &Cx) -> Result<(), Failure> {
+    let run = cx.run_with("a", 3).await?;
+    cx.kill_at(&run, 1).await?;
     let first = cx.store.retry_dead_letter(&run, 1, &by_ann()).await?;
     let lease = cx.claim_only(&run).await?.lease;
     cx.fail(&lease, 1, 5).await?;
-    let before = pending(cx).await?;
+    let before = cx.pending().await?;
     cx.shift_clock(1).await?;
 
     let again = cx.store.retry_dead_letter(&run, 1, &by_bob()).await?;
+    let after = cx.pending().await?;
+    cx.shift_clock(LONG).await?;
+    kill_again(cx, &run).await?;
+    let skipped = cx.store.skip_dead_letter(&run, 2, &by_ann()).await?;
+    let waiting = cx.pending().await?;
+    let skipped_again = cx.store.skip_dead_letter(&run, 2, &by_bob()).await?;
 
-    check_eq!(again, first, "dead letter in the second reply");
-    check_eq!(letters(cx).await?, [first], "dead letters");
+    check_eq!(again, first, "dead letter in the second reply to a retry");
+    check_eq!(after, before, "pending runs, of which one is backing off");
     check_eq!(
-        pending(cx).await?,
-        before,
-        "pending runs, of which one is backing off"
+        skipped_again,
+        skipped,
+        "dead letter in the second reply to a skip"
     );
+    check_eq!(
+        cx.pending().await?,
+        waiting,
+        "pending runs after the second skip"
+    );
+    check_eq!(cx.letters().await?, [first, skipped], "dead letters");
     Ok(())
 }
 
@@ -317,12 +294,12 @@ pub async fn repeated_retry_changes_nothing(cx: &Cx) -> Result<(), Failure> {
 /// CASES: J 90.
 pub async fn second_death_is_a_second_dead_letter(cx: &Cx) -> Result<(), Failure> {
     let run = cx.run_with("a", 1).await?;
-    kill_at(cx, &run, 1).await?;
+    cx.kill_at(&run, 1).await?;
     let first = cx.store.retry_dead_letter(&run, 1, &by_ann()).await?;
 
     let second = cx.kill(&run).await?;
 
-    let found = letters(cx).await?;
+    let found = cx.letters().await?;
     check_eq!(second, 2, "number of the second dead letter");
     check_eq!(found.first(), Some(&first), "first dead letter");
     let told: Vec<_> = found
@@ -352,7 +329,7 @@ pub async fn resolution_stands(cx: &Cx) -> Result<(), Failure> {
     }
     cx.store.retry_dead_letter(&retried, 1, &by_ann()).await?;
     cx.store.skip_dead_letter(&skipped, 1, &by_ann()).await?;
-    let before = (pending(cx).await?, letters(cx).await?);
+    let before = (cx.pending().await?, cx.letters().await?);
 
     check_matches!(
         cx.store.skip_dead_letter(&retried, 1, &by_bob()).await,
@@ -369,7 +346,7 @@ pub async fn resolution_stands(cx: &Cx) -> Result<(), Failure> {
         "retry of a skipped dead letter"
     );
 
-    let after = (pending(cx).await?, letters(cx).await?);
+    let after = (cx.pending().await?, cx.letters().await?);
     check_eq!(
         after,
         before,
@@ -384,7 +361,7 @@ pub async fn unknown_dead_letter_is_not_found(cx: &Cx) -> Result<(), Failure> {
     let namesake = run_of("other", "a");
     cx.store.park_run(&parked, &by_bob()).await?;
     cx.bootstrap(&namesake, notes(1, 2)).await?;
-    let before = (pending(cx).await?, letters(cx).await?);
+    let before = (cx.pending().await?, cx.letters().await?);
 
     for (run, number) in [
         (&parked, 0),
@@ -406,7 +383,7 @@ pub async fn unknown_dead_letter_is_not_found(cx: &Cx) -> Result<(), Failure> {
         );
     }
 
-    let after = (pending(cx).await?, letters(cx).await?);
+    let after = (cx.pending().await?, cx.letters().await?);
     check_eq!(
         after,
         before,
@@ -418,7 +395,7 @@ pub async fn unknown_dead_letter_is_not_found(cx: &Cx) -> Result<(), Failure> {
 /// move the cursor past a skipped event, never deliver it, and go on with the next one
 pub async fn skipped_event_is_never_delivered(cx: &Cx) -> Result<(), Failure> {
     let run = cx.run_with("a", 3).await?;
-    kill_at(cx, &run, 2).await?;
+    cx.kill_at(&run, 2).await?;
 
     let before = cx.now("before").await?;
     let letter = cx.store.skip_dead_letter(&run, 1, &by_bob()).await?;
@@ -434,122 +411,12 @@ pub async fn skipped_event_is_never_delivered(cx: &Cx) -> Result<(), Failure> {
         note: by_bob(),
         at,
     };
-    check_moment(cx, at, [before, after])?;
+    cx.check_moment(at, Duration::ZERO, [before, after])?;
     check_eq!(letter.resolution, Some(skipped), "end of the dead letter");
     check_eq!(seqs(&claimed.events), [3], "events claimed at once");
     check_eq!(claimed.attempts, 0, "attempts of the next event");
     cx.store.acknowledge(&claimed.lease, 3).await?;
     cx.shift_clock(LONG).await?;
     check_eq!(cx.claim().await?, [], "claim long after");
-    Ok(())
-}
-
-/// park a run on an operator's word, with a dead letter that tells who and why
-pub async fn operator_parks_a_run(cx: &Cx) -> Result<(), Failure> {
-    let run = cx.run_with("a", 3).await?;
-    let lease = cx.claim_only(&run).await?.lease;
-    cx.fail(&lease, 2, 5).await?;
-
-    let before = cx.now("before").await?;
-    let letter = cx.store.park_run(&run, &by_ann()).await?;
-    let after = cx.now("after").await?;
-
-    let (error, dead_at) = (letter.error.clone(), letter.dead_at);
-    let expected = DeadLetter {
-        run: run.clone(),
-        dead_letter_no: 1,
-        run_seq: 2,
-        attempts: 1,
-        cause: DeadLetterCause::ParkedByOperator,
-        error: error.clone(),
-        dead_at,
-        resolution: None,
-    };
-    check_moment(cx, dead_at, [before, after])?;
-    check_eq!(letter, expected, "dead letter in the reply");
-    for part in [by_ann().by, by_ann().reason] {
-        check!(
-            error.as_str().contains(part.as_str()),
-            "expected {part:?} in {error:?}"
-        );
-    }
-    check_eq!(letters(cx).await?, [letter], "dead letters");
-    let states: Vec<_> = pending(cx)
-        .await?
-        .into_iter()
-        .map(|one| one.state)
-        .collect();
-    let parked = PendingState::Parked {
-        since: dead_at,
-        dead_letter_no: 1,
-    };
-    check_eq!(states, [parked], "state of the run");
-    cx.shift_clock(LONG).await?;
-    check_eq!(cx.claim().await?, [], "claim long after");
-    Ok(())
-}
-
-/// answer for a parked run with the dead letter that parks it, and write no other
-pub async fn parked_run_keeps_its_dead_letter(cx: &Cx) -> Result<(), Failure> {
-    let failed = cx.run_with("a", 2).await?;
-    cx.kill(&failed).await?;
-    let parked = cx.run_with("b", 2).await?;
-    cx.store.park_run(&parked, &by_ann()).await?;
-    let before = letters(cx).await?;
-    cx.shift_clock(1).await?;
-
-    let again = [
-        cx.store.park_run(&failed, &by_bob()).await?,
-        cx.store.park_run(&parked, &by_bob()).await?,
-    ];
-
-    check_eq!(
-        again.as_slice(),
-        before.as_slice(),
-        "dead letters in the replies"
-    );
-    check_eq!(letters(cx).await?, before, "dead letters");
-    Ok(())
-}
-
-/// refuse to park a run without undelivered events with `NothingPending`
-pub async fn nothing_pending_is_not_parked(cx: &Cx) -> Result<(), Failure> {
-    let delivered = cx.run_with("a", 2).await?;
-    let lease = cx.claim_only(&delivered).await?.lease;
-    cx.store.acknowledge(&lease, 2).await?;
-    let empty = cx.run("b").await?;
-
-    for (run, expected) in [(&delivered, 2), (&empty, 0)] {
-        check_matches!(
-            cx.store.park_run(run, &by_ann()).await,
-            Err(OutboxError::NothingPending { run: of, head }) if of == run && *head == expected,
-            "park of a run with nothing pending"
-        );
-    }
-
-    check_eq!(letters(cx).await?, [], "dead letters");
-    cx.append(&empty, notes(1, 1)).await?;
-    cx.claim_only(&empty).await?;
-    Ok(())
-}
-
-/// take appends to a parked run without delivering them
-pub async fn parked_run_takes_appends(cx: &Cx) -> Result<(), Failure> {
-    let run = cx.run_with("a", 1).await?;
-    kill_at(cx, &run, 1).await?;
-
-    let outcome = cx.append(&run, notes(2, 3)).await?;
-    cx.shift_clock(LONG).await?;
-    let parked = cx.claim().await?;
-    cx.store.skip_dead_letter(&run, 1, &by_bob()).await?;
-    let claimed = cx.claim_only(&run).await?;
-
-    check_eq!(outcome.head, 3, "head in the reply");
-    check_eq!(parked, [], "claim while the run is parked");
-    check_eq!(
-        seqs(&claimed.events),
-        [2, 3],
-        "events claimed when it goes on"
-    );
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! What a known key does.
 
-use dvt_contracts::{AppendError, AppendOutcome, AppendRequest, ConflictPolicy, Disposition, Event};
+use dvt_contracts::{
+    AppendError, AppendOutcome, AppendRequest, ConflictPolicy, Disposition, Event,
+};
 use dvt_contracts::{EventType, RunEvent, RunKey};
 
 use crate::cx::Cx;
@@ -8,14 +10,24 @@ use crate::failure::{Failure, check_eq, check_matches};
 use crate::fixture::{attempt, key, moment, note, notes, payload, seqs, step};
 
 const SAME: Disposition = Disposition::Duplicate { same_content: true };
-const OTHER: Disposition = Disposition::Duplicate { same_content: false };
+const OTHER: Disposition = Disposition::Duplicate {
+    same_content: false,
+};
 
 fn dispositions(outcome: &AppendOutcome) -> Vec<Disposition> {
-    outcome.events.iter().map(|event| event.disposition).collect()
+    outcome
+        .events
+        .iter()
+        .map(|event| event.disposition)
+        .collect()
 }
 
 fn stored(outcome: &AppendOutcome) -> Vec<RunEvent> {
-    outcome.events.iter().map(|event| event.stored.clone()).collect()
+    outcome
+        .events
+        .iter()
+        .map(|event| event.stored.clone())
+        .collect()
 }
 
 async fn reject(
@@ -40,9 +52,21 @@ pub async fn known_key_gets_the_stored_event(cx: &Cx) -> Result<(), Failure> {
     let changed = cx.append(&run, vec![other]).await?;
 
     check_eq!(stored(&again), stored(&first), "event in the second reply");
-    check_eq!(stored(&changed), stored(&first), "event in the reply to other content");
-    check_eq!(dispositions(&again), [SAME], "disposition of the same content");
-    check_eq!(dispositions(&changed), [OTHER], "disposition of other content");
+    check_eq!(
+        stored(&changed),
+        stored(&first),
+        "event in the reply to other content"
+    );
+    check_eq!(
+        dispositions(&again),
+        [SAME],
+        "disposition of the same content"
+    );
+    check_eq!(
+        dispositions(&changed),
+        [OTHER],
+        "disposition of other content"
+    );
     check_eq!(cx.log(&run).await?, stored(&first), "log");
     Ok(())
 }
@@ -106,9 +130,15 @@ pub async fn repeated_key_is_a_duplicate_of_its_first_use(cx: &Cx) -> Result<(),
     let run = cx.run("a").await?;
     let other = note("k1").with_payload(payload("2"));
 
-    let outcome = cx.append(&run, vec![note("k1"), note("k2"), other, note("k1")]).await?;
+    let outcome = cx
+        .append(&run, vec![note("k1"), note("k2"), other, note("k1")])
+        .await?;
 
-    let numbers: Vec<_> = outcome.events.iter().map(|event| event.stored.run_seq).collect();
+    let numbers: Vec<_> = outcome
+        .events
+        .iter()
+        .map(|event| event.stored.run_seq)
+        .collect();
     check_eq!(numbers, [1, 2, 1, 1], "numbers in the reply");
     check_eq!(
         dispositions(&outcome),
@@ -129,9 +159,16 @@ pub async fn partly_known_request_appends_the_rest(cx: &Cx) -> Result<(), Failur
     let mixed = vec![note("x1"), note("k2"), note("x2"), note("k1")];
     let outcome = cx.append(&run, mixed).await?;
 
-    let found: Vec<_> =
-        outcome.events.iter().map(|e| (e.stored.run_seq, e.is_duplicate())).collect();
-    check_eq!(found, [(4, false), (2, true), (5, false), (1, true)], "reply");
+    let found: Vec<_> = outcome
+        .events
+        .iter()
+        .map(|e| (e.stored.run_seq, e.is_duplicate()))
+        .collect();
+    check_eq!(
+        found,
+        [(4, false), (2, true), (5, false), (1, true)],
+        "reply"
+    );
     check_eq!(outcome.head, 5, "head");
     check_eq!(seqs(&cx.log(&run).await?), [1, 2, 3, 4, 5], "log");
     Ok(())
@@ -145,7 +182,9 @@ pub async fn same_key_in_two_runs_is_two_events(cx: &Cx) -> Result<(), Failure> 
     let b = cx.run("b").await?;
 
     let first = cx.append(&a, vec![note("k1")]).await?;
-    let second = cx.append(&b, vec![note("k1").with_payload(payload("2"))]).await?;
+    let second = cx
+        .append(&b, vec![note("k1").with_payload(payload("2"))])
+        .await?;
 
     check_eq!(dispositions(&first), [Disposition::Appended], "first run");
     check_eq!(dispositions(&second), [Disposition::Appended], "second run");
@@ -181,7 +220,11 @@ pub async fn reject_accepts_the_same_content(cx: &Cx) -> Result<(), Failure> {
     let reply = reject(cx, &run, vec![again, note("x")]).await?;
 
     let reply = reply.map(|reply| reply.map(|outcome| (outcome.head, dispositions(&outcome))));
-    check_eq!(reply, Some(Ok((2, vec![SAME, Disposition::Appended]))), "reply");
+    check_eq!(
+        reply,
+        Some(Ok((2, vec![SAME, Disposition::Appended]))),
+        "reply"
+    );
     Ok(())
 }
 
@@ -200,7 +243,11 @@ pub async fn reject_refuses_a_key_repeated_with_other_content(cx: &Cx) -> Result
         "reply to other content"
     );
     let same = same.map(|reply| reply.map(|outcome| (outcome.head, dispositions(&outcome))));
-    check_eq!(same, Some(Ok((1, vec![Disposition::Appended, SAME]))), "reply to the same content");
+    check_eq!(
+        same,
+        Some(Ok((1, vec![Disposition::Appended, SAME]))),
+        "reply to the same content"
+    );
     Ok(())
 }
 
@@ -209,20 +256,47 @@ pub async fn reject_refuses_a_key_repeated_with_other_content(cx: &Cx) -> Result
 /// CASES: A 10, A 11.
 pub async fn keys_are_compared_as_bytes(cx: &Cx) -> Result<(), Failure> {
     let names = [
-        "key", "Key", "key ", " key", "key\u{a0}", "k\u{e9}y", "ke\u{301}y", "\u{212b}", "\u{c5}",
-        "A\u{30a}", "straße", "strasse", "k%y", "k_y", "'key'", "\u{ff4b}ey", "ı", "i",
+        "key",
+        "Key",
+        "key ",
+        " key",
+        "key\u{a0}",
+        "k\u{e9}y",
+        "ke\u{301}y",
+        "\u{212b}",
+        "\u{c5}",
+        "A\u{30a}",
+        "straße",
+        "strasse",
+        "k%y",
+        "k_y",
+        "'key'",
+        "\u{ff4b}ey",
+        "ı",
+        "i",
     ];
     let run = cx.run("a").await?;
 
-    let keys = names.iter().map(|name| note(name)).chain([note("key|"), note("|key")]);
+    let keys = names
+        .iter()
+        .map(|name| note(name))
+        .chain([note("key|"), note("|key")]);
     let outcome = cx.append(&run, keys.collect()).await?;
     for name in names {
         cx.run_with(name, 1).await?;
     }
 
-    check_eq!(outcome.head, names.len() as u64 + 2, "events with distinct keys");
+    check_eq!(
+        outcome.head,
+        names.len() as u64 + 2,
+        "events with distinct keys"
+    );
     for name in names {
-        check_eq!(cx.head(&crate::fixture::run(name)).await?, 1, "head of run {name:?}");
+        check_eq!(
+            cx.head(&crate::fixture::run(name)).await?,
+            1,
+            "head of run {name:?}"
+        );
     }
     Ok(())
 }

@@ -3,55 +3,20 @@
 use std::time::Duration;
 
 use dvt_contracts::{
-    Acknowledgement, ClaimRequest, InvalidCall, Lease, LeaseError, MAX_CALL_LEASES, MAX_LEASE,
-    MIN_LEASE, OperatorNote, OutboxError, OutboxStorageExt, PendingQuery, PendingRun, RunKey,
-    Timestamp,
+    ClaimRequest, InvalidCall, Lease, LeaseError, MAX_LEASE, MIN_LEASE, OutboxError,
+    OutboxStorageExt,
 };
 
 use crate::cx::Cx;
-use crate::failure::{Failure, check, check_eq, check_matches};
-use crate::fixture::{LEASE, claim_all, notes, policy, run, run_of};
-
-/// Ends the case unless the moment lies so much later than a call made between two looks at the clock.
-fn check_moment(
-    cx: &Cx,
-    found: Timestamp,
-    later: Duration,
-    [before, after]: [Timestamp; 2],
-) -> Result<(), Failure> {
-    let slack = cx.time_precision();
-    let (earliest, latest) = (
-        before.saturating_add(later),
-        after.saturating_add(later + slack),
-    );
-    check!(
-        earliest <= found.saturating_add(slack) && found <= latest,
-        "expected a moment from {earliest} to {latest}, found {found}"
-    );
-    Ok(())
-}
-
-async fn pending(cx: &Cx) -> Result<Vec<PendingRun>, Failure> {
-    Ok(cx.store.list_pending(&PendingQuery::default()).await?)
-}
-
-/// Claims all that is due and finds the leases of these runs in it.
-async fn leases<const N: usize>(cx: &Cx, runs: [&RunKey; N]) -> Result<[Lease; N], Failure> {
-    let claimed = cx.claim().await?;
-    let found: Vec<_> = runs
-        .iter()
-        .filter_map(|run| claimed.iter().find(|one| one.lease.run == **run))
-        .map(|one| one.lease.clone())
-        .collect();
-    found.try_into().map_err(|_| {
-        Failure::new(format!(
-            "expected a claim of the runs {runs:?}, found {claimed:?}"
-        ))
-    })
-}
+use crate::failure::{Failure, check_eq, check_matches};
+use crate::fixture::{LEASE, claim_all, notes, policy, run_of, stale};
 
 /// What each method replies to work under this lease.
-async fn work(cx: &Cx, lease: &Lease, seq: u64) -> Result<[Result<(), LeaseError>; 4], Failure> {
+pub(super) async fn work(
+    cx: &Cx,
+    lease: &Lease,
+    seq: u64,
+) -> Result<[Result<(), LeaseError>; 4], Failure> {
     fn told<T>(reply: Result<T, OutboxError>) -> Result<Result<(), LeaseError>, Failure> {
         match reply {
             Ok(_) => Ok(Ok(())),
@@ -69,22 +34,6 @@ async fn work(cx: &Cx, lease: &Lease, seq: u64) -> Result<[Result<(), LeaseError
         )?,
         told(cx.store.release_one(lease).await)?,
     ])
-}
-
-fn stale(lease: &Lease, delivered_seq: u64) -> LeaseError {
-    LeaseError::StaleLease {
-        run: lease.run.clone(),
-        delivered_seq,
-    }
-}
-
-fn out_of_range(run: &RunKey, seq: u64, delivered_seq: u64, head: u64) -> LeaseError {
-    LeaseError::SeqOutOfRange {
-        run: run.clone(),
-        seq,
-        delivered_seq,
-        head,
-    }
 }
 
 /// end a lease the given time after the claim
@@ -109,13 +58,13 @@ pub async fn ends_the_given_time_after_the_claim(cx: &Cx) -> Result<(), Failure>
         claimed.retain(|one| one.lease.run == run);
         check_eq!(claimed.len(), 1, "claims of run {run}");
         for one in &claimed {
-            check_moment(cx, one.lease.expires_at, lease, [before, after])?;
+            cx.check_moment(one.lease.expires_at, lease, [before, after])?;
         }
     }
     Ok(())
 }
 
-/// refuse a lease shorter than `MIN_LEASE` or longer than `MAX_LEASE`
+/// refuse a lease shorter than `MIN_LEASE` or longer than `MAX_LEASE`, here and in `extend`
 pub async fn too_short_or_too_long_is_refused(cx: &Cx) -> Result<(), Failure> {
     const NANO: Duration = Duration::from_nanos(1);
     let run = cx.run_with("a", 1).await?;
@@ -183,17 +132,15 @@ pub async fn expired_lease_gives_the_same_events_again(cx: &Cx) -> Result<(), Fa
 pub async fn lost_lease_is_refused_by_every_method(cx: &Cx) -> Result<(), Failure> {
     let stolen = cx.run_with("stolen", 4).await?;
     let overtaken = cx.run_with("overtaken", 4).await?;
-    let [of_stolen, of_overtaken] = leases(cx, [&stolen, &overtaken]).await?;
+    let [of_stolen, of_overtaken] = cx.leases([&stolen, &overtaken]).await?;
     cx.outlive_leases().await?;
     let used = cx.run_with("used", 4).await?;
     let finished = cx.run_with("finished", 4).await?;
     let failed = cx.run_with("failed", 4).await?;
     let released = cx.run_with("released", 4).await?;
-    let [_, thief, of_used, of_finished, of_failed, of_released] = leases(
-        cx,
-        [&stolen, &overtaken, &used, &finished, &failed, &released],
-    )
-    .await?;
+    let [_, thief, of_used, of_finished, of_failed, of_released] = cx
+        .leases([&stolen, &overtaken, &used, &finished, &failed, &released])
+        .await?;
     cx.store.acknowledge(&thief, 3).await?;
     cx.store.acknowledge(&of_used, 2).await?;
     cx.store.acknowledge(&of_finished, 4).await?;
@@ -210,7 +157,7 @@ pub async fn lost_lease_is_refused_by_every_method(cx: &Cx) -> Result<(), Failur
 
     // Once as they are, and once with those that are due under the lease of somebody else.
     for _ in 0..2 {
-        let before = pending(cx).await?;
+        let before = cx.pending().await?;
         for (lease, delivered_seq) in &lost {
             let refused = [(); 4].map(|()| Err(stale(lease, *delivered_seq)));
             check_eq!(
@@ -220,7 +167,7 @@ pub async fn lost_lease_is_refused_by_every_method(cx: &Cx) -> Result<(), Failur
             );
         }
         check_eq!(
-            pending(cx).await?,
+            cx.pending().await?,
             before,
             "pending runs after the refusals"
         );
@@ -238,14 +185,15 @@ pub async fn expired_lease_still_counts_unless_stolen(cx: &Cx) -> Result<(), Fai
         cx.run_with("b", 2).await?,
         cx.run_with("c", 2).await?,
     ];
-    let [acknowledged, failed, released] = leases(cx, runs.each_ref()).await?;
+    let [acknowledged, failed, released] = cx.leases(runs.each_ref()).await?;
     cx.outlive_leases().await?;
 
     cx.store.acknowledge(&acknowledged, 1).await?;
     cx.fail(&failed, 2, 5).await?;
     cx.store.release_one(&released).await?;
 
-    let found: Vec<_> = pending(cx)
+    let found: Vec<_> = cx
+        .pending()
         .await?
         .into_iter()
         .map(|one| {
@@ -293,15 +241,16 @@ pub async fn every_answer_resets_unfinished_claims(cx: &Cx) -> Result<(), Failur
         cx.run_with("b", 2).await?,
         cx.run_with("c", 2).await?,
     ];
-    leases(cx, runs.each_ref()).await?;
+    cx.leases(runs.each_ref()).await?;
     cx.outlive_leases().await?;
-    let [acknowledged, failed, released] = leases(cx, runs.each_ref()).await?;
+    let [acknowledged, failed, released] = cx.leases(runs.each_ref()).await?;
 
     cx.store.acknowledge(&acknowledged, 1).await?;
     cx.fail(&failed, 1, 5).await?;
     cx.store.release_one(&released).await?;
 
-    let unfinished: Vec<_> = pending(cx)
+    let unfinished: Vec<_> = cx
+        .pending()
         .await?
         .iter()
         .map(|one| one.unfinished_claims)
@@ -326,7 +275,7 @@ pub async fn extension_counts_from_now(cx: &Cx) -> Result<(), Failure> {
     let extended = cx.store.extend_one(&lease, LEASE).await?;
     let after = cx.now("after").await?;
 
-    check_moment(cx, extended.expires_at, LEASE, [before, after])?;
+    cx.check_moment(extended.expires_at, LEASE, [before, after])?;
     check_eq!(
         Lease {
             expires_at: lease.expires_at,
@@ -370,155 +319,5 @@ pub async fn expired_lease_is_not_extended(cx: &Cx) -> Result<(), Failure> {
         "extension of an expired lease"
     );
     cx.claim_only(&run).await?;
-    Ok(())
-}
-
-/// refuse to acknowledge an event that is not pending with `SeqOutOfRange`, and keep the lease
-pub async fn acknowledgement_out_of_range_keeps_the_lease(cx: &Cx) -> Result<(), Failure> {
-    let run = cx.run_with("a", 4).await?;
-    let first = cx.claim_only(&run).await?.lease;
-    cx.store.acknowledge(&first, 1).await?;
-    let lease = cx.claim_only(&run).await?.lease;
-    let before = pending(cx).await?;
-
-    for through in [0, 1, 5, i64::MAX.cast_unsigned() + 1, u64::MAX] {
-        let acknowledgement = Acknowledgement {
-            lease: lease.clone(),
-            through,
-        };
-        let replies = cx.store.mark_delivered(&[acknowledgement]).await?;
-        let refused = Err(out_of_range(&run, through, 1, 4));
-        check_eq!(replies, [refused], "acknowledgement through {through}");
-    }
-
-    check_eq!(
-        pending(cx).await?,
-        before,
-        "pending runs after the refusals"
-    );
-    cx.store.acknowledge(&lease, 4).await?;
-    Ok(())
-}
-
-/// answer each acknowledgement of a call on its own
-pub async fn each_acknowledgement_is_answered_on_its_own(cx: &Cx) -> Result<(), Failure> {
-    let runs = [
-        cx.run_with("a", 2).await?,
-        cx.run_with("b", 2).await?,
-        cx.run_with("c", 2).await?,
-        cx.run_with("d", 2).await?,
-    ];
-    let [a, b, c, d] = leases(cx, runs.each_ref()).await?;
-    cx.store.release_one(&b).await?;
-    let missing = Lease {
-        run: run("missing"),
-        ..a.clone()
-    };
-
-    let acknowledgements =
-        [(&d, 1), (&missing, 1), (&b, 1), (&a, 3), (&c, 2), (&d, 2)].map(|(lease, through)| {
-            Acknowledgement {
-                lease: lease.clone(),
-                through,
-            }
-        });
-    let replies = cx.store.mark_delivered(&acknowledgements).await?;
-
-    let expected = [
-        Ok(()),
-        Err(LeaseError::RunNotFound {
-            run: missing.run.clone(),
-        }),
-        Err(stale(&b, 0)),
-        Err(out_of_range(&a.run, 3, 0, 2)),
-        Ok(()),
-        Err(stale(&d, 1)),
-    ];
-    let cursors: Vec<_> = pending(cx)
-        .await?
-        .into_iter()
-        .map(|one| (one.run, one.delivered_seq))
-        .collect();
-    check_eq!(replies, expected, "replies in the order of the call");
-    check_eq!(
-        cursors,
-        [(a.run, 0), (b.run, 0), (d.run, 1)],
-        "cursors of the pending runs"
-    );
-    Ok(())
-}
-
-/// refuse a call with more than `MAX_CALL_LEASES` leases
-pub async fn too_many_leases_are_refused(cx: &Cx) -> Result<(), Failure> {
-    let claimed = cx.run_with("a", 1).await?;
-    let lease = cx.claim_only(&claimed).await?.lease;
-    let missing = |number| Lease {
-        run: run(&format!("missing {number}")),
-        ..lease.clone()
-    };
-    let leases: Vec<_> = std::iter::once(lease.clone())
-        .chain((0..MAX_CALL_LEASES).map(missing))
-        .collect();
-    let all: Vec<_> = leases
-        .iter()
-        .map(|lease| Acknowledgement {
-            lease: lease.clone(),
-            through: 1,
-        })
-        .collect();
-    let refused = |reply: Option<OutboxError>| -> Result<(), Failure> {
-        check_matches!(
-            reply,
-            Some(OutboxError::Invalid(InvalidCall::TooManyLeases { found })) if *found == all.len(),
-            "call with {} leases",
-            all.len()
-        );
-        Ok(())
-    };
-
-    refused(cx.store.extend(&leases, LEASE).await.err())?;
-    refused(cx.store.release(&leases).await.err())?;
-    refused(cx.store.mark_delivered(&all).await.err())?;
-
-    let most = all.get(..MAX_CALL_LEASES).unwrap_or_default();
-    let replies = cx.store.mark_delivered(most).await?;
-    let accepted = replies.iter().filter(|reply| reply.is_ok()).count();
-    check_eq!(
-        replies.len(),
-        MAX_CALL_LEASES,
-        "replies to the greatest call"
-    );
-    check_eq!(
-        replies.first(),
-        Some(&Ok(())),
-        "reply for the lease, which was kept"
-    );
-    check_eq!(accepted, 1, "acknowledgements accepted");
-    Ok(())
-}
-
-/// end the lease of a run that is parked
-pub async fn parking_ends_the_lease(cx: &Cx) -> Result<(), Failure> {
-    let run = cx.run_with("a", 3).await?;
-    let first = cx.claim_only(&run).await?.lease;
-    cx.store.acknowledge(&first, 1).await?;
-    let lease = cx.claim_only(&run).await?.lease;
-
-    cx.store
-        .park_run(&run, &OperatorNote::new("ann", "receiver is down"))
-        .await?;
-
-    let before = pending(cx).await?;
-    let refused = [(); 4].map(|()| Err(stale(&lease, 1)));
-    check_eq!(
-        work(cx, &lease, 3).await?,
-        refused,
-        "extend, acknowledge, fail, release"
-    );
-    check_eq!(
-        pending(cx).await?,
-        before,
-        "pending runs after the refusals"
-    );
     Ok(())
 }

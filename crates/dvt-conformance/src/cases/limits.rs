@@ -22,7 +22,12 @@ pub async fn longest_names_survive(cx: &Cx) -> Result<(), Failure> {
         .map(|n| char::from(b'0' + (n * n % 70).to_le_bytes()[0]))
         .map(|c| if c == '\\' { '~' } else { c })
         .collect();
-    for name in ["x".repeat(255), "é".repeat(127) + "x", "世".repeat(85), scattered] {
+    for name in [
+        "x".repeat(255),
+        "é".repeat(127) + "x",
+        "世".repeat(85),
+        scattered,
+    ] {
         let run = run_of(&name, &name);
         let key = note(&name);
 
@@ -42,7 +47,10 @@ pub async fn empty_request_is_refused(cx: &Cx) -> Result<(), Failure> {
     let run = cx.run("a").await?;
     let request = |events| AppendRequest::new(run.clone(), events);
 
-    let refused = cx.store.append_batch(&[request(notes(1, 2)), request(Vec::new())]).await;
+    let refused = cx
+        .store
+        .append_batch(&[request(notes(1, 2)), request(Vec::new())])
+        .await;
 
     check_matches!(
         refused,
@@ -69,23 +77,40 @@ pub async fn events_of_a_call_are_bounded(cx: &Cx) -> Result<(), Failure> {
 
     let refused = cx.store.append_batch(&halves(half + 1)).await;
     let heads = (cx.head(&run).await?, cx.head(&other).await?);
-    let refused_bootstrap =
-        cx.store.bootstrap_run(&request(&crate::fixture::run("c"), notes(1, MAX_CALL_EVENTS + 1))).await;
+    let refused_bootstrap = cx
+        .store
+        .bootstrap_run(&request(
+            &crate::fixture::run("c"),
+            notes(1, MAX_CALL_EVENTS + 1),
+        ))
+        .await;
     let accepted = cx.store.append_batch(&halves(half)).await?;
 
     check_matches!(
         refused,
-        Err(StoreError::Invalid(InvalidCall::TooManyEvents { found: 1_001 })),
+        Err(StoreError::Invalid(InvalidCall::TooManyEvents {
+            found: 1_001
+        })),
         "reply to too many"
     );
     check_matches!(
         refused_bootstrap,
-        Err(StoreError::Invalid(InvalidCall::TooManyEvents { found: 1_001 })),
+        Err(StoreError::Invalid(InvalidCall::TooManyEvents {
+            found: 1_001
+        })),
         "reply to a bootstrap of too many"
     );
     check_eq!(heads, (0, 0), "heads after the refusal");
-    check_eq!(accepted.iter().filter(|reply| reply.is_ok()).count(), 2, "accepted requests");
-    check_eq!((cx.head(&run).await?, cx.head(&other).await?), (500, 500), "heads");
+    check_eq!(
+        accepted.iter().filter(|reply| reply.is_ok()).count(),
+        2,
+        "accepted requests"
+    );
+    check_eq!(
+        (cx.head(&run).await?, cx.head(&other).await?),
+        (500, 500),
+        "heads"
+    );
     Ok(())
 }
 
@@ -108,7 +133,9 @@ pub async fn bytes_of_a_call_are_bounded(cx: &Cx) -> Result<(), Failure> {
 
     check_matches!(
         refused,
-        Err(StoreError::Invalid(InvalidCall::TooManyBytes { found: 16_777_217 })),
+        Err(StoreError::Invalid(InvalidCall::TooManyBytes {
+            found: 16_777_217
+        })),
         "reply to too many"
     );
     check_eq!(head, 0, "head after the refusal");
@@ -139,7 +166,9 @@ pub async fn bytes_of_a_page_are_bounded(cx: &Cx) -> Result<(), Failure> {
     let largest = of_size(MAX_PAYLOAD_BYTES);
     let large = |from, to| -> Vec<_> {
         let events = notes(from, to).into_iter();
-        events.map(|event| event.with_payload(largest.clone())).collect()
+        events
+            .map(|event| event.with_payload(largest.clone()))
+            .collect()
     };
     cx.bootstrap(&run, large(1, 16)).await?;
     cx.append(&run, vec![note("small")]).await?;
@@ -149,9 +178,21 @@ pub async fn bytes_of_a_page_are_bounded(cx: &Cx) -> Result<(), Failure> {
     let second = cx.store.list_events(&run, 1, 100).await?;
     let third = cx.store.list_events(&run, 16, 100).await?;
 
-    check_eq!(seqs(&first.events), (1..=16).collect::<Vec<_>>(), "page of exactly the bound");
-    check_eq!(seqs(&second.events), (2..=17).collect::<Vec<_>>(), "page below the bound");
+    check_eq!(
+        seqs(&first.events),
+        (1..=16).collect::<Vec<_>>(),
+        "page of exactly the bound"
+    );
+    check_eq!(
+        seqs(&second.events),
+        (2..=17).collect::<Vec<_>>(),
+        "page below the bound"
+    );
     check_eq!(seqs(&third.events), [17, 18], "last page");
-    check_eq!(cx.store.get_run(&run).await?.metadata, metadata(), "metadata");
+    check_eq!(
+        cx.store.get_run(&run).await?.metadata,
+        metadata(),
+        "metadata"
+    );
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use dvt_contracts::{ClaimRequest, Lease, OutboxStorageExt, PendingQuery, PendingState, RunKey};
+use dvt_contracts::{ClaimRequest, Lease, OutboxStorageExt, RunKey};
 
 use crate::cx::Cx;
 use crate::failure::{Failure, check_eq};
@@ -121,46 +121,6 @@ pub async fn events_appended_under_a_lease_wait(cx: &Cx) -> Result<(), Failure> 
     check_eq!(seqs(&first.events), [1, 2], "events of the first claim");
     check_eq!(meanwhile, [], "claim under the lease");
     check_eq!(seqs(&next.events), [3, 4], "events of the next claim");
-    Ok(())
-}
-
-/// move the cursor to `through` and end the lease
-pub async fn acknowledge_moves_the_cursor(cx: &Cx) -> Result<(), Failure> {
-    let run = cx.run_with("a", 3).await?;
-    let lease = cx.claim_only(&run).await?.lease;
-
-    cx.store.acknowledge(&lease, 2).await?;
-
-    let pending = cx.store.list_pending(&PendingQuery::default()).await?;
-    let found: Vec<_> = pending
-        .iter()
-        .map(|one| (one.delivered_seq, one.state))
-        .collect();
-    check_eq!(
-        found,
-        [(2, PendingState::Due)],
-        "cursor and state of the run"
-    );
-
-    let lease = cx.claim_only(&run).await?.lease;
-    cx.store.acknowledge(&lease, 3).await?;
-    cx.outlive_leases().await?;
-    check_eq!(cx.claim().await?, [], "claim after everything is delivered");
-    Ok(())
-}
-
-/// make the rest of the run due at once
-pub async fn rest_of_the_run_is_due_at_once(cx: &Cx) -> Result<(), Failure> {
-    let run = cx.run_with("a", 3).await?;
-    let lease = cx.claim_only(&run).await?.lease;
-
-    cx.store.acknowledge(&lease, 1).await?;
-
-    check_eq!(
-        seqs(&cx.claim_only(&run).await?.events),
-        [2, 3],
-        "events claimed next"
-    );
     Ok(())
 }
 

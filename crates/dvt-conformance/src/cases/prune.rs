@@ -12,7 +12,10 @@ use crate::fixture::{event, note, run, seqs};
 /// A run that ended with three events, all delivered.
 async fn ended(cx: &Cx) -> Result<RunKey, Failure> {
     let run = run("a");
-    let (start, end) = (event(EventType::RunStarted, "k1"), event(EventType::RunCompleted, "k3"));
+    let (start, end) = (
+        event(EventType::RunStarted, "k1"),
+        event(EventType::RunCompleted, "k3"),
+    );
     cx.bootstrap(&run, vec![start, note("k2"), end]).await?;
     deliver(cx, &run).await?;
     Ok(run)
@@ -42,11 +45,18 @@ pub async fn tombstone_is_left(cx: &Cx) -> Result<(), Failure> {
     let outcome = cx.store.prune_run(&run).await?;
 
     let after = cx.store.get_run(&run).await?;
-    let listed = cx.store.list_runs(&RunQuery::new(run.tenant_id.clone())).await?;
+    let listed = cx
+        .store
+        .list_runs(&RunQuery::new(run.tenant_id.clone()))
+        .await?;
     let mut expected = before;
     expected.pruned_at = Some(outcome.pruned_at);
     check_eq!(outcome.removed, 3, "removed events");
-    check!(outcome.pruned_at >= earliest, "pruned at {}, before {earliest}", outcome.pruned_at);
+    check!(
+        outcome.pruned_at >= earliest,
+        "pruned at {}, before {earliest}",
+        outcome.pruned_at
+    );
     check_eq!(after, expected, "record");
     check_eq!(listed, [expected], "runs in the list");
     check_eq!(cx.store.load_checkpoint(&run).await?, None, "checkpoint");
@@ -60,7 +70,11 @@ pub async fn reads_find_no_events(cx: &Cx) -> Result<(), Failure> {
     for after in [0, 2, 3] {
         let page = cx.store.list_events(&run, after, 9).await?;
         check_eq!(page.events, [], "events after {after}");
-        check_eq!((page.head, page.pruned_at), (3, Some(outcome.pruned_at)), "head and time");
+        check_eq!(
+            (page.head, page.pruned_at),
+            (3, Some(outcome.pruned_at)),
+            "head and time"
+        );
     }
     Ok(())
 }
@@ -70,7 +84,8 @@ pub async fn reads_find_no_events(cx: &Cx) -> Result<(), Failure> {
 /// CASES: G 69.
 pub async fn live_run_is_not_pruned(cx: &Cx) -> Result<(), Failure> {
     let run = run("a");
-    cx.bootstrap(&run, vec![event(EventType::RunStarted, "k1")]).await?;
+    cx.bootstrap(&run, vec![event(EventType::RunStarted, "k1")])
+        .await?;
     deliver(cx, &run).await?;
 
     let refused = cx.store.prune_run(&run).await;
@@ -114,8 +129,19 @@ pub async fn second_prune_changes_nothing(cx: &Cx) -> Result<(), Failure> {
 
     let second = cx.store.prune_run(&run).await?;
 
-    check_eq!(second, PruneOutcome { pruned_at: first.pruned_at, removed: 0 }, "reply");
-    check_eq!(cx.store.get_run(&run).await?.pruned_at, Some(first.pruned_at), "time in the record");
+    check_eq!(
+        second,
+        PruneOutcome {
+            pruned_at: first.pruned_at,
+            removed: 0
+        },
+        "reply"
+    );
+    check_eq!(
+        cx.store.get_run(&run).await?.pruned_at,
+        Some(first.pruned_at),
+        "time in the record"
+    );
     Ok(())
 }
 
@@ -124,10 +150,22 @@ pub async fn appends_are_refused(cx: &Cx) -> Result<(), Failure> {
     let (run, PruneOutcome { pruned_at, .. }) = pruned(cx).await?;
     let append = |event| AppendRequest::new(run.clone(), vec![event]);
 
-    let replies = cx.store.append_batch(&[append(note("k2")), append(note("x"))]).await?;
+    let replies = cx
+        .store
+        .append_batch(&[append(note("k2")), append(note("x"))])
+        .await?;
 
-    let refused = || Err(AppendError::RunPruned { run: run.clone(), pruned_at });
-    check_eq!(replies, [refused(), refused()], "replies to a former key and a new one");
+    let refused = || {
+        Err(AppendError::RunPruned {
+            run: run.clone(),
+            pruned_at,
+        })
+    };
+    check_eq!(
+        replies,
+        [refused(), refused()],
+        "replies to a former key and a new one"
+    );
     check_eq!(cx.head(&run).await?, 3, "head");
     Ok(())
 }
@@ -156,8 +194,12 @@ pub async fn tombstone_is_not_written_to(cx: &Cx) -> Result<(), Failure> {
     let checkpoint = Checkpoint::sealed(3, FOLD_VERSION, "{}".into());
     let provider_ref = ProviderRef::new("p", None, "w", None);
 
-    let mut refused =
-        vec![cx.store.save_checkpoint(&run, &checkpoint).await.map(|saved| format!("{saved:?}"))];
+    let mut refused = vec![
+        cx.store
+            .save_checkpoint(&run, &checkpoint)
+            .await
+            .map(|saved| format!("{saved:?}")),
+    ];
     for provider_ref in provider_ref.iter() {
         let saved = cx.store.save_provider_ref(&run, provider_ref).await;
         refused.push(saved.map(|()| "saved".to_owned()));

@@ -20,7 +20,11 @@ use crate::fixture::{claim_all, note, notes, run, seqs};
 const CALLERS: usize = 8;
 
 /// Runs one future for each caller, each on its own handle, all starting together.
-async fn race<T, F>(cx: &Cx, callers: usize, work: impl Fn(Arc<dyn Store>, usize) -> F) -> Result<Vec<T>, Failure>
+async fn race<T, F>(
+    cx: &Cx,
+    callers: usize,
+    work: impl Fn(Arc<dyn Store>, usize) -> F + Send + Sync,
+) -> Result<Vec<T>, Failure>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, Failure>> + Send + 'static,
@@ -45,7 +49,11 @@ where
 }
 
 fn numbers(outcomes: &[AppendOutcome]) -> Vec<u64> {
-    outcomes.iter().flat_map(|outcome| &outcome.events).map(|event| event.stored.run_seq).collect()
+    outcomes
+        .iter()
+        .flat_map(|outcome| &outcome.events)
+        .map(|event| event.stored.run_seq)
+        .collect()
 }
 
 /// let exactly one of several concurrent equal bootstraps create the run
@@ -93,11 +101,24 @@ pub async fn concurrent_appends_are_dense(cx: &Cx) -> Result<(), Failure> {
     let log = cx.log(&run).await?;
     let mut replied: Vec<RunEvent> = Vec::new();
     for outcomes in outcomes {
-        check!(numbers(&outcomes).is_sorted(), "one caller's numbers: {:?}", numbers(&outcomes));
-        replied.extend(outcomes.into_iter().flat_map(|o| o.events).map(|event| event.stored));
+        check!(
+            numbers(&outcomes).is_sorted(),
+            "one caller's numbers: {:?}",
+            numbers(&outcomes)
+        );
+        replied.extend(
+            outcomes
+                .into_iter()
+                .flat_map(|o| o.events)
+                .map(|event| event.stored),
+        );
     }
     replied.sort_by_key(|event| event.run_seq);
-    check_eq!(seqs(&log), (1..=(CALLERS * EACH) as u64).collect::<Vec<_>>(), "numbers in the log");
+    check_eq!(
+        seqs(&log),
+        (1..=(CALLERS * EACH) as u64).collect::<Vec<_>>(),
+        "numbers in the log"
+    );
     check_eq!(replied, log, "events in the replies against the log");
     Ok(())
 }
@@ -115,7 +136,11 @@ pub async fn one_key_is_written_once(cx: &Cx) -> Result<(), Failure> {
     .await?;
 
     let written = |outcome: &&AppendOutcome| outcome.events.iter().any(|e| !e.is_duplicate());
-    check_eq!(outcomes.iter().filter(written).count(), 1, "replies that wrote");
+    check_eq!(
+        outcomes.iter().filter(written).count(),
+        1,
+        "replies that wrote"
+    );
     check_eq!(numbers(&outcomes), [2; CALLERS], "numbers in the replies");
     check_eq!(seqs(&cx.log(&run).await?), [1, 2], "log");
     Ok(())
@@ -131,18 +156,26 @@ pub async fn one_append_at_a_head_wins(cx: &Cx) -> Result<(), Failure> {
     for head in 0..ROUNDS {
         let replies = race(cx, CALLERS, |store, caller| {
             let events = vec![note(&format!("{head}/{caller}"))];
-            let request =
-                AppendRequest::new(run.clone(), events).expecting(Expected::At(head));
+            let request = AppendRequest::new(run.clone(), events).expecting(Expected::At(head));
             async move { Ok(store.append_batch(&[request]).await?) }
         })
         .await?;
 
-        let (won, lost): (Vec<_>, Vec<_>) =
-            replies.into_iter().flatten().partition(|reply| reply.is_ok());
-        let conflict =
-            AppendError::VersionConflict { run: run.clone(), expected: head, actual: head + 1 };
+        let (won, lost): (Vec<_>, Vec<_>) = replies
+            .into_iter()
+            .flatten()
+            .partition(|reply| reply.is_ok());
+        let conflict = AppendError::VersionConflict {
+            run: run.clone(),
+            expected: head,
+            actual: head + 1,
+        };
         check_eq!(won.len(), 1, "appends that won at {head}");
-        check_eq!(lost, vec![Err(conflict); CALLERS - 1], "appends that lost at {head}");
+        check_eq!(
+            lost,
+            vec![Err(conflict); CALLERS - 1],
+            "appends that lost at {head}"
+        );
     }
     check_eq!(cx.head(&run).await?, ROUNDS, "head");
     Ok(())
@@ -161,7 +194,11 @@ pub async fn copies_of_a_conditional_append_agree(cx: &Cx) -> Result<(), Failure
     })
     .await?;
 
-    check_eq!(numbers(&outcomes), [3, 4].repeat(CALLERS), "numbers in the replies");
+    check_eq!(
+        numbers(&outcomes),
+        [3, 4].repeat(CALLERS),
+        "numbers in the replies"
+    );
     check_eq!(cx.head(&run).await?, 4, "head");
     Ok(())
 }
@@ -208,8 +245,13 @@ pub async fn pages_do_not_tear(cx: &Cx) -> Result<(), Failure> {
             let mut pages: Vec<EventPage> = Vec::new();
             for number in 0..EACH {
                 if caller % 2 == 0 {
-                    let events = vec![note(&format!("{caller}/{number}/1")), note(&format!("{caller}/{number}/2"))];
-                    store.append_and_enqueue(AppendRequest::new(run.clone(), events)).await?;
+                    let events = vec![
+                        note(&format!("{caller}/{number}/1")),
+                        note(&format!("{caller}/{number}/2")),
+                    ];
+                    store
+                        .append_and_enqueue(AppendRequest::new(run.clone(), events))
+                        .await?;
                 } else {
                     pages.push(store.list_events(&run, 0, 1_000).await?);
                 }
@@ -221,7 +263,11 @@ pub async fn pages_do_not_tear(cx: &Cx) -> Result<(), Failure> {
 
     for pages in &pages {
         for page in pages {
-            check_eq!(seqs(&page.events), (1..=page.head).collect::<Vec<_>>(), "page up to its head");
+            check_eq!(
+                seqs(&page.events),
+                (1..=page.head).collect::<Vec<_>>(),
+                "page up to its head"
+            );
             check_eq!(page.head % 2, 0, "half an append in a page");
         }
         let heads: Vec<_> = pages.iter().map(|page| page.head).collect();
@@ -242,7 +288,10 @@ pub async fn concurrent_claims_share_the_runs(cx: &Cx) -> Result<(), Failure> {
 
     let claims = race(cx, CALLERS, |store, _| async move {
         let mut claimed = Vec::new();
-        let request = dvt_contracts::ClaimRequest { max_runs: 2, ..claim_all() };
+        let request = dvt_contracts::ClaimRequest {
+            max_runs: 2,
+            ..claim_all()
+        };
         for _ in 0..RUNS {
             claimed.extend(store.claim(&request).await?);
         }
@@ -250,11 +299,18 @@ pub async fn concurrent_claims_share_the_runs(cx: &Cx) -> Result<(), Failure> {
     })
     .await?;
 
-    let leases: Vec<_> = claims.into_iter().flatten().map(|claimed| claimed.lease).collect();
+    let leases: Vec<_> = claims
+        .into_iter()
+        .flatten()
+        .map(|claimed| claimed.lease)
+        .collect();
     let runs: BTreeSet<RunKey> = leases.iter().map(|lease| lease.run.clone()).collect();
     check_eq!(leases.len(), RUNS, "claims");
     check_eq!(runs.len(), RUNS, "runs claimed");
-    check!(leases.iter().all(|lease| lease.claim_no == 1), "a run was claimed twice: {leases:?}");
+    check!(
+        leases.iter().all(|lease| lease.claim_no == 1),
+        "a run was claimed twice: {leases:?}"
+    );
     Ok(())
 }
 
@@ -272,10 +328,16 @@ pub async fn concurrent_retries_resolve_once(cx: &Cx) -> Result<(), Failure> {
     })
     .await?;
 
-    let resolutions: BTreeSet<_> =
-        letters.iter().map(|letter| format!("{:?}", letter.resolution)).collect();
+    let resolutions: BTreeSet<_> = letters
+        .iter()
+        .map(|letter| format!("{:?}", letter.resolution))
+        .collect();
     let claimed = cx.claim_only(&run).await?;
-    check_eq!(resolutions.len(), 1, "resolutions in the replies: {resolutions:?}");
+    check_eq!(
+        resolutions.len(),
+        1,
+        "resolutions in the replies: {resolutions:?}"
+    );
     check_eq!(seqs(&claimed.events), [1], "events of the next claim");
     check_eq!(cx.claim().await?, [], "claims after that");
     Ok(())
@@ -288,12 +350,23 @@ pub async fn dropped_calls_are_whole_or_nothing(cx: &Cx) -> Result<(), Failure> 
     for polls in 1..=64 {
         let run = run(&format!("run {polls}"));
         let call = request(&run, notes(1, 2));
-        let bootstrapped = after_polls(polls, cx.store.bootstrap_run(&call)).await.is_some();
+        let bootstrapped = after_polls(polls, cx.store.bootstrap_run(&call))
+            .await
+            .is_some();
         let again = cx.store.bootstrap_run(&call).await?;
-        check_eq!(again.events.iter().filter(|e| e.is_duplicate()).count() % 2, 0, "bootstrap");
+        check_eq!(
+            again.events.iter().filter(|e| e.is_duplicate()).count() % 2,
+            0,
+            "bootstrap"
+        );
 
-        let append = [AppendRequest::new(run.clone(), vec![note("x"), note("y"), note("z")])];
-        let appended = after_polls(polls, cx.store.append_batch(&append)).await.is_some();
+        let append = [AppendRequest::new(
+            run.clone(),
+            vec![note("x"), note("y"), note("z")],
+        )];
+        let appended = after_polls(polls, cx.store.append_batch(&append))
+            .await
+            .is_some();
         let mut dispositions = Vec::new();
         for reply in cx.store.append_batch(&append).await? {
             dispositions.extend(reply?.events.iter().map(|event| event.disposition));
@@ -329,5 +402,9 @@ async fn after_polls<F: Future + Send>(polls: usize, future: F) -> Option<F::Out
             }
         }
     }
-    pin!(Limited { future: Box::pin(future), polls }).await
+    pin!(Limited {
+        future: Box::pin(future),
+        polls
+    })
+    .await
 }

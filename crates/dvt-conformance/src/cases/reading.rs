@@ -10,7 +10,10 @@ use crate::failure::{Failure, check, check_eq};
 use crate::fixture::{event, metadata, metadata_of, note, notes, run, run_of, seqs};
 
 fn ids(records: &[RunRecord]) -> Vec<&str> {
-    records.iter().map(|record| record.run.run_id.as_str()).collect()
+    records
+        .iter()
+        .map(|record| record.run.run_id.as_str())
+        .collect()
 }
 
 fn all_of(run: &RunKey) -> RunQuery {
@@ -31,9 +34,21 @@ pub async fn handles_show_the_same_store(cx: &Cx) -> Result<(), Failure> {
 
     let log = cx.log(&run).await?;
     check_eq!(seqs(&log), [1, 2], "log through the first handle");
-    check_eq!(third.list_events(&run, 0, 9).await?.events, log, "log through the third handle");
-    check_eq!(third.get_run(&run).await?, cx.store.get_run(&run).await?, "record");
-    check_eq!(cx.claim_only(&run).await?.events, log, "claim through the first handle");
+    check_eq!(
+        third.list_events(&run, 0, 9).await?.events,
+        log,
+        "log through the third handle"
+    );
+    check_eq!(
+        third.get_run(&run).await?,
+        cx.store.get_run(&run).await?,
+        "record"
+    );
+    check_eq!(
+        cx.claim_only(&run).await?.events,
+        log,
+        "claim through the first handle"
+    );
     Ok(())
 }
 
@@ -51,34 +66,84 @@ pub(super) async fn expect_not_found(cx: &Cx, run: &RunKey) -> Result<(), Failur
     let store = &cx.store;
     let checkpoint = dvt_contracts::Checkpoint::sealed(0, 1, String::new());
     let answers: [(&str, Result<String, StoreError>); 8] = [
-        ("append_batch", cx.append(run, notes(1, 1)).await.map(|found| format!("{found:?}"))),
-        ("get_run", store.get_run(run).await.map(|found| format!("{found:?}"))),
-        ("list_events", store.list_events(run, 0, 9).await.map(|found| format!("{found:?}"))),
-        ("list_events at the end", store.list_events(run, 9, 0).await.map(|found| format!("{found:?}"))),
+        (
+            "append_batch",
+            cx.append(run, notes(1, 1))
+                .await
+                .map(|found| format!("{found:?}")),
+        ),
+        (
+            "get_run",
+            store.get_run(run).await.map(|found| format!("{found:?}")),
+        ),
+        (
+            "list_events",
+            store
+                .list_events(run, 0, 9)
+                .await
+                .map(|found| format!("{found:?}")),
+        ),
+        (
+            "list_events at the end",
+            store
+                .list_events(run, 9, 0)
+                .await
+                .map(|found| format!("{found:?}")),
+        ),
         ("save_provider_ref", {
             let provider_ref = provider_ref("w", None)?;
-            store.save_provider_ref(run, &provider_ref).await.map(|()| String::new())
+            store
+                .save_provider_ref(run, &provider_ref)
+                .await
+                .map(|()| String::new())
         }),
-        ("load_checkpoint", store.load_checkpoint(run).await.map(|found| format!("{found:?}"))),
-        ("save_checkpoint", store.save_checkpoint(run, &checkpoint).await.map(|found| format!("{found:?}"))),
-        ("prune_run", store.prune_run(run).await.map(|found| format!("{found:?}"))),
+        (
+            "load_checkpoint",
+            store
+                .load_checkpoint(run)
+                .await
+                .map(|found| format!("{found:?}")),
+        ),
+        (
+            "save_checkpoint",
+            store
+                .save_checkpoint(run, &checkpoint)
+                .await
+                .map(|found| format!("{found:?}")),
+        ),
+        (
+            "prune_run",
+            store.prune_run(run).await.map(|found| format!("{found:?}")),
+        ),
     ];
     for (method, answer) in answers {
         let found = matches!(&answer, Err(StoreError::RunNotFound { run: of }) if of == run);
-        check!(found, "{method}: expected RunNotFound for {run}, found {answer:?}");
+        check!(
+            found,
+            "{method}: expected RunNotFound for {run}, found {answer:?}"
+        );
     }
     let note = dvt_contracts::OperatorNote::new("suite", "not there");
     let operators = [
         ("park_run", store.park_run(run, &note).await),
-        ("retry_dead_letter", store.retry_dead_letter(run, 1, &note).await),
-        ("skip_dead_letter", store.skip_dead_letter(run, 1, &note).await),
+        (
+            "retry_dead_letter",
+            store.retry_dead_letter(run, 1, &note).await,
+        ),
+        (
+            "skip_dead_letter",
+            store.skip_dead_letter(run, 1, &note).await,
+        ),
     ];
     for (method, answer) in operators {
         let found = matches!(
             &answer,
             Err(dvt_contracts::OutboxError::RunNotFound { run: of }) if of == run
         );
-        check!(found, "{method}: expected RunNotFound for {run}, found {answer:?}");
+        check!(
+            found,
+            "{method}: expected RunNotFound for {run}, found {answer:?}"
+        );
     }
     Ok(())
 }
@@ -91,16 +156,37 @@ pub async fn record_tells_the_run_as_it_is(cx: &Cx) -> Result<(), Failure> {
     cx.shift_clock(100).await?;
 
     let queued = cx.store.get_run(&run).await?;
-    cx.append(&run, vec![event(EventType::RunStarted, "k1"), note("k2")]).await?;
+    cx.append(&run, vec![event(EventType::RunStarted, "k1"), note("k2")])
+        .await?;
     let running = cx.store.get_run(&run).await?;
 
-    check_eq!((queued.head, queued.status), (0, RunStatus::Pending), "head and status at first");
-    check_eq!((running.head, running.status), (2, RunStatus::Running), "head and status later");
-    check_eq!((&running.run, &running.metadata), (&run, &metadata()), "run and metadata");
+    check_eq!(
+        (queued.head, queued.status),
+        (0, RunStatus::Pending),
+        "head and status at first"
+    );
+    check_eq!(
+        (running.head, running.status),
+        (2, RunStatus::Running),
+        "head and status later"
+    );
+    check_eq!(
+        (&running.run, &running.metadata),
+        (&run, &metadata()),
+        "run and metadata"
+    );
     check_eq!(running.created_at, queued.created_at, "creation time later");
-    check_eq!((&running.provider_ref, running.pruned_at), (&None, None), "what is not set");
+    check_eq!(
+        (&running.provider_ref, running.pruned_at),
+        (&None, None),
+        "what is not set"
+    );
     let between = before <= queued.created_at && queued.created_at <= after;
-    check!(between, "created at {}, not between {before} and {after}", queued.created_at);
+    check!(
+        between,
+        "created at {}, not between {before} and {after}",
+        queued.created_at
+    );
     Ok(())
 }
 
@@ -116,7 +202,11 @@ pub async fn provider_ref_is_replaced_and_shown(cx: &Cx) -> Result<(), Failure> 
 
     check_eq!(shown_first, Some(first), "first reference");
     check_eq!(shown_second, Some(second), "second reference");
-    check_eq!(cx.store.get_run(&other).await?.provider_ref, None, "another run's reference");
+    check_eq!(
+        cx.store.get_run(&other).await?.provider_ref,
+        None,
+        "another run's reference"
+    );
     Ok(())
 }
 
@@ -124,7 +214,9 @@ pub async fn provider_ref_is_replaced_and_shown(cx: &Cx) -> Result<(), Failure> 
 ///
 /// CASES: A 11.
 pub async fn runs_are_listed_in_byte_order(cx: &Cx) -> Result<(), Failure> {
-    let shuffled = ["b", "é", "B", "a-b", "10", "a", "9", "_", "a b", "ab", "Z", "z", "e"];
+    let shuffled = [
+        "b", "é", "B", "a-b", "10", "a", "9", "_", "a b", "ab", "Z", "z", "e",
+    ];
     for id in shuffled {
         cx.run(id).await?;
     }
@@ -135,7 +227,11 @@ pub async fn runs_are_listed_in_byte_order(cx: &Cx) -> Result<(), Failure> {
     sorted.sort_unstable();
     check_eq!(ids(&records), sorted, "run ids");
     for record in &records {
-        check_eq!(*record, cx.store.get_run(&record.run).await?, "record in the list");
+        check_eq!(
+            *record,
+            cx.store.get_run(&record.run).await?,
+            "record in the list"
+        );
     }
     Ok(())
 }
@@ -162,7 +258,11 @@ pub async fn pages_of_runs_fit_together(cx: &Cx) -> Result<(), Failure> {
         (page(None, 0), vec![]),
         (page(None, u32::MAX), vec!["a", "b", "c", "d", "e"]),
     ] {
-        check_eq!(ids(&cx.store.list_runs(&query).await?), expected, "page {query:?}");
+        check_eq!(
+            ids(&cx.store.list_runs(&query).await?),
+            expected,
+            "page {query:?}"
+        );
     }
     Ok(())
 }
@@ -176,15 +276,31 @@ pub async fn filters_apply_together(cx: &Cx) -> Result<(), Failure> {
         events,
     };
     let started = || vec![event(EventType::RunStarted, "k1")];
-    let elsewhere = RunMetadata { environment_id: other.environment_id.clone(), ..usual.clone() };
-    let foreign = RunMetadata { project_id: other.project_id.clone(), ..usual.clone() };
-    cx.store.bootstrap_run(&make("early", &usual, started())).await?;
+    let elsewhere = RunMetadata {
+        environment_id: other.environment_id.clone(),
+        ..usual.clone()
+    };
+    let foreign = RunMetadata {
+        project_id: other.project_id.clone(),
+        ..usual.clone()
+    };
+    cx.store
+        .bootstrap_run(&make("early", &usual, started()))
+        .await?;
     cx.shift_clock(100).await?;
     let since = cx.now("since").await?;
-    cx.store.bootstrap_run(&make("elsewhere", &elsewhere, started())).await?;
-    cx.store.bootstrap_run(&make("foreign", &foreign, started())).await?;
-    cx.store.bootstrap_run(&make("pending", &usual, Vec::new())).await?;
-    cx.store.bootstrap_run(&make("yes", &usual, started())).await?;
+    cx.store
+        .bootstrap_run(&make("elsewhere", &elsewhere, started()))
+        .await?;
+    cx.store
+        .bootstrap_run(&make("foreign", &foreign, started()))
+        .await?;
+    cx.store
+        .bootstrap_run(&make("pending", &usual, Vec::new()))
+        .await?;
+    cx.store
+        .bootstrap_run(&make("yes", &usual, started()))
+        .await?;
 
     let every = RunQuery {
         project_id: Some(usual.project_id.clone()),
@@ -195,21 +311,68 @@ pub async fn filters_apply_together(cx: &Cx) -> Result<(), Failure> {
     };
     for (query, expected) in [
         (every.clone(), vec!["yes"]),
-        (RunQuery { project_id: None, ..every.clone() }, vec!["foreign", "yes"]),
-        (RunQuery { environment_id: None, ..every.clone() }, vec!["elsewhere", "yes"]),
-        (RunQuery { status: None, ..every.clone() }, vec!["pending", "yes"]),
-        (RunQuery { created_since: None, ..every.clone() }, vec!["early", "yes"]),
-        (RunQuery { limit: 1, ..every.clone() }, vec!["yes"]),
-        (RunQuery { status: Some(RunStatus::Failed), ..every }, vec![]),
+        (
+            RunQuery {
+                project_id: None,
+                ..every.clone()
+            },
+            vec!["foreign", "yes"],
+        ),
+        (
+            RunQuery {
+                environment_id: None,
+                ..every.clone()
+            },
+            vec!["elsewhere", "yes"],
+        ),
+        (
+            RunQuery {
+                status: None,
+                ..every.clone()
+            },
+            vec!["pending", "yes"],
+        ),
+        (
+            RunQuery {
+                created_since: None,
+                ..every.clone()
+            },
+            vec!["early", "yes"],
+        ),
+        (
+            RunQuery {
+                limit: 1,
+                ..every.clone()
+            },
+            vec!["yes"],
+        ),
+        (
+            RunQuery {
+                status: Some(RunStatus::Failed),
+                ..every
+            },
+            vec![],
+        ),
     ] {
-        check_eq!(ids(&cx.store.list_runs(&query).await?), expected, "runs for {query:?}");
+        check_eq!(
+            ids(&cx.store.list_runs(&query).await?),
+            expected,
+            "runs for {query:?}"
+        );
     }
     Ok(())
 }
 
 /// list each tenant that has a run once, in byte order, after the one given
 pub async fn tenants_are_listed_once(cx: &Cx) -> Result<(), Failure> {
-    for (tenant, id) in [("b", "1"), ("é", "1"), ("B", "1"), ("b", "2"), ("a", "1"), ("a", "2")] {
+    for (tenant, id) in [
+        ("b", "1"),
+        ("é", "1"),
+        ("B", "1"),
+        ("b", "2"),
+        ("a", "1"),
+        ("a", "2"),
+    ] {
         cx.bootstrap(&run_of(tenant, id), Vec::new()).await?;
     }
 
@@ -221,7 +384,11 @@ pub async fn tenants_are_listed_once(cx: &Cx) -> Result<(), Failure> {
     check_eq!(list(None, 9).await?, ["B", "a", "b", "é"], "all tenants");
     check_eq!(list(None, 2).await?, ["B", "a"], "first page");
     check_eq!(list(Some("a"), 2).await?, ["b", "é"], "second page");
-    check_eq!(list(Some("é"), 2).await?, Vec::<String>::new(), "page after the last");
+    check_eq!(
+        list(Some("é"), 2).await?,
+        Vec::<String>::new(),
+        "page after the last"
+    );
     check_eq!(list(None, 0).await?, Vec::<String>::new(), "page of none");
     Ok(())
 }
@@ -244,7 +411,11 @@ pub async fn pages_of_events_are_exact(cx: &Cx) -> Result<(), Failure> {
     ] {
         let page = cx.store.list_events(&run, after, limit).await?;
         check_eq!(seqs(&page.events), expected, "{limit} after {after}");
-        check_eq!((page.head, page.pruned_at), (5, None), "head and prune time");
+        check_eq!(
+            (page.head, page.pruned_at),
+            (5, None),
+            "head and prune time"
+        );
     }
     Ok(())
 }
@@ -255,7 +426,13 @@ pub async fn pages_of_events_are_exact(cx: &Cx) -> Result<(), Failure> {
 pub async fn page_beyond_the_head_is_empty(cx: &Cx) -> Result<(), Failure> {
     let run = cx.run_with("a", 3).await?;
 
-    for after in [3, 4, i64::MAX.cast_unsigned(), i64::MAX.cast_unsigned() + 1, u64::MAX] {
+    for after in [
+        3,
+        4,
+        i64::MAX.cast_unsigned(),
+        i64::MAX.cast_unsigned() + 1,
+        u64::MAX,
+    ] {
         let page = cx.store.list_events(&run, after, 9).await?;
         check_eq!(page.events, [], "events after {after}");
         check_eq!(page.head, 3, "head of the page after {after}");

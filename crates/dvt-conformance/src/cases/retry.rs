@@ -4,16 +4,12 @@ use std::time::Duration;
 
 use dvt_contracts::{
     Acknowledgement, FailOutcome, Jitter, LeaseError, MAX_TEXT_BYTES, OutboxError,
-    OutboxStorageExt, PendingQuery, PendingRun, RunKey, SafeText, Timestamp,
+    OutboxStorageExt, PendingRun, RunKey, SafeText, Timestamp,
 };
 
 use crate::cx::Cx;
 use crate::failure::{Failure, check, check_eq, check_matches};
 use crate::fixture::{notes, policy, run_of, seqs};
-
-async fn pending(cx: &Cx) -> Result<Vec<PendingRun>, Failure> {
-    Ok(cx.store.list_pending(&PendingQuery::default()).await?)
-}
 
 fn until(outcome: FailOutcome) -> Result<Timestamp, Failure> {
     match outcome {
@@ -143,7 +139,8 @@ pub async fn events_before_the_failed_one_are_delivered(cx: &Cx) -> Result<(), F
     let run = cx.run_with("a", 4).await?;
     fail_next(cx, &run, 3).await?;
 
-    let cursors: Vec<_> = pending(cx)
+    let cursors: Vec<_> = cx
+        .pending()
         .await?
         .iter()
         .map(|one| one.delivered_seq)
@@ -184,7 +181,8 @@ pub async fn last_error_is_kept(cx: &Cx) -> Result<(), Failure> {
         cx.shift_clock(1_000).await?;
         lease = cx.claim_only(&run).await?.lease;
 
-        let found: Vec<_> = pending(cx)
+        let found: Vec<_> = cx
+            .pending()
             .await?
             .into_iter()
             .map(|one| one.last_error)
@@ -210,7 +208,7 @@ pub async fn other_runs_never_notice(cx: &Cx) -> Result<(), Failure> {
     let claimed = cx.claim().await?;
     let due = cx.run_with("d", 2).await?;
     let others = async || -> Result<Vec<PendingRun>, Failure> {
-        let mut others = pending(cx).await?;
+        let mut others = cx.pending().await?;
         others.retain(|one| one.run != backing_off && one.run != parked);
         Ok(others)
     };
@@ -254,7 +252,7 @@ pub async fn failure_out_of_range_keeps_the_lease(cx: &Cx) -> Result<(), Failure
     let first = cx.claim_only(&run).await?.lease;
     cx.store.acknowledge(&first, 1).await?;
     let lease = cx.claim_only(&run).await?.lease;
-    let before = pending(cx).await?;
+    let before = cx.pending().await?;
 
     for seq in [0, 1, 5, i64::MAX.cast_unsigned() + 1, u64::MAX] {
         let refused = LeaseError::SeqOutOfRange {
@@ -271,7 +269,7 @@ pub async fn failure_out_of_range_keeps_the_lease(cx: &Cx) -> Result<(), Failure
     }
 
     check_eq!(
-        pending(cx).await?,
+        cx.pending().await?,
         before,
         "pending runs after the refusals"
     );
@@ -290,7 +288,8 @@ pub async fn moving_the_cursor_forgets_failures(cx: &Cx) -> Result<(), Failure> 
     let lease = cx.claim_only(&run).await?.lease;
     cx.store.acknowledge(&lease, 1).await?;
 
-    let found: Vec<_> = pending(cx)
+    let found: Vec<_> = cx
+        .pending()
         .await?
         .into_iter()
         .map(|one| (one.attempts, one.last_error))
@@ -309,7 +308,7 @@ pub async fn moving_the_cursor_forgets_failures(cx: &Cx) -> Result<(), Failure> 
         1,
         "attempts of the event after the cursor"
     );
-    let found: Vec<_> = pending(cx).await?.iter().map(|one| one.attempts).collect();
+    let found: Vec<_> = cx.pending().await?.iter().map(|one| one.attempts).collect();
     check_eq!(found, [1], "attempts after a failure further on");
     Ok(())
 }

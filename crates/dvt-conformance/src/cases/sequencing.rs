@@ -28,12 +28,21 @@ pub async fn events_are_numbered_without_gaps(cx: &Cx) -> Result<(), Failure> {
         numbers.extend(reply?.events.iter().map(|event| event.stored.run_seq));
     }
     let log = cx.log(&a).await?;
-    let found: Vec<_> =
-        log.iter().map(|event| (event.run_seq, event.event.idempotency_key().as_str())).collect();
+    let found: Vec<_> = log
+        .iter()
+        .map(|event| (event.run_seq, event.event.idempotency_key().as_str()))
+        .collect();
     check_eq!(numbers, [4, 5, 3, 6], "numbers in the replies");
     check_eq!(
         found,
-        [(1, "k1"), (2, "k2"), (3, "k3"), (4, "x1"), (5, "x2"), (6, "x3")],
+        [
+            (1, "k1"),
+            (2, "k2"),
+            (3, "k3"),
+            (4, "x1"),
+            (5, "x2"),
+            (6, "x3")
+        ],
         "numbers and keys in the log"
     );
     Ok(())

@@ -2,8 +2,8 @@
 
 use dvt_contracts::{
     AppendRequest, BootstrapRequest, Checkpoint, ClaimRequest, ConflictPolicy, DeadLetterQuery,
-    Destination, Event, EventType, Expected, MAX_CALL_EVENTS, OnExhausted, OperatorNote, PendingQuery, ProviderRef,
-    ResolutionKind, RetryPolicy, RunKey, RunMetadata, RunQuery,
+    Destination, Event, EventType, Expected, MAX_CALL_EVENTS, OnExhausted, OperatorNote,
+    PendingQuery, ProviderRef, ResolutionKind, RetryPolicy, RunKey, RunMetadata, RunQuery,
     RunStatus, SafeText, TenantId,
 };
 
@@ -33,8 +33,14 @@ fn metadata_by(die: u8) -> RunMetadata {
     let (usual, other) = (metadata_of("usual"), metadata_of("other"));
     match die % 8 {
         0..=4 => usual,
-        5 => RunMetadata { environment_id: other.environment_id, ..usual },
-        6 => RunMetadata { plan_version: other.plan_version, ..usual },
+        5 => RunMetadata {
+            environment_id: other.environment_id,
+            ..usual
+        },
+        6 => RunMetadata {
+            plan_version: other.plan_version,
+            ..usual
+        },
         _ => other,
     }
 }
@@ -52,7 +58,7 @@ fn make_event(die: u8, content: u8) -> Event {
     // 0 to 7 are the runs' usual life, the rest makes it unusual.
     let text = key_text(die);
     let plain = match content % 16 {
-        0 | 1 | 2 => note(&text),
+        0..=2 => note(&text),
         3 | 4 => event(EventType::RunStarted, &text),
         5 => event(EventType::RunCompleted, &text),
         6 => event(EventType::RunFailed, &text),
@@ -82,12 +88,21 @@ fn rebuilt(plain: &Event) -> Option<Event> {
     let event_type = plain.event_type().clone();
     let step = optional.unwrap_or_else(|| plain.step_id().cloned());
     let emitted_at = moment("9999-12-31T23:59:59.999999Z");
-    let event = Event::new(event_type, step, key(plain.idempotency_key().as_str()), emitted_at);
-    event.ok().map(|event| event.with_payload(plain.payload().clone()))
+    let event = Event::new(
+        event_type,
+        step,
+        key(plain.idempotency_key().as_str()),
+        emitted_at,
+    );
+    event
+        .ok()
+        .map(|event| event.with_payload(plain.payload().clone()))
 }
 
 fn events(dice: &[u8]) -> Vec<Event> {
-    dice.chunks_exact(2).map(|pair| make_event(pair[0], pair[1])).collect()
+    dice.chunks_exact(2)
+        .map(|pair| make_event(pair[0], pair[1]))
+        .collect()
 }
 
 fn destination(die: u8) -> Option<Destination> {
@@ -95,12 +110,15 @@ fn destination(die: u8) -> Option<Destination> {
 }
 
 fn some_tenant(die: u8) -> Option<TenantId> {
-    (die % 3 > 0).then(|| run(die % 3 * 3).tenant_id)
+    (!die.is_multiple_of(3)).then(|| run(die % 3 * 3).tenant_id)
 }
 
 fn grant(grants: &[Grant], die: u8) -> Option<&Grant> {
     // The latest claims are the interesting ones.
-    grants.iter().rev().nth(usize::from(die % 8) * usize::from(die >= 128 || die % 8 < 3))
+    grants
+        .iter()
+        .rev()
+        .nth(usize::from(die % 8) * usize::from(die >= 128 || die % 8 < 3))
 }
 
 /// An event number around what the grant covers: just before, first, last, just after.
@@ -114,7 +132,11 @@ fn around(grant: &Grant, die: u8) -> u64 {
 }
 
 fn retry_policy(die: u8) -> RetryPolicy {
-    let end = if die % 2 == 0 { OnExhausted::Park } else { OnExhausted::Skip };
+    let end = if die.is_multiple_of(2) {
+        OnExhausted::Park
+    } else {
+        OnExhausted::Skip
+    };
     policy(u32::from(die / 2 % 3) + 1).with_on_exhausted(end)
 }
 
@@ -143,7 +165,15 @@ fn ending(run: u8, last: u8) -> Vec<Throw> {
         _ => bytes(LIST_EVENTS, [run, 0, 5, 0, 0, 0, 0]),
     };
     let save = bytes(SAVE_CHECKPOINT, [run, last / 6, last, 0, 0, 0, 0]);
-    vec![cancel, save, claim, acknowledge, prune, bytes(ADVANCE, [0; 7]), after]
+    vec![
+        cancel,
+        save,
+        claim,
+        acknowledge,
+        prune,
+        bytes(ADVANCE, [0; 7]),
+        after,
+    ]
 }
 
 const BOOTSTRAP: u8 = 0;
@@ -164,10 +194,20 @@ const KINDS: u8 = 64;
 pub(super) fn turn(throw: &Throw, model: &Model, grants: &[Grant]) -> Turn {
     let [kind, a, b, ..] = *throw;
     if kind % KINDS == PRUNE && kind != PRUNE && b % 4 > 0 {
-        return Turn { call: None, next: ending(a, b) };
+        return Turn {
+            call: None,
+            next: ending(a, b),
+        };
     }
-    let kind = if kind > ACKNOWLEDGE_ALL { kind % KINDS } else { kind };
-    Turn { call: call(kind, throw, model, grants), next: Vec::new() }
+    let kind = if kind > ACKNOWLEDGE_ALL {
+        kind % KINDS
+    } else {
+        kind
+    };
+    Turn {
+        call: call(kind, throw, model, grants),
+        next: Vec::new(),
+    }
 }
 
 /// `None` if the call takes a claim and there was none.
@@ -205,7 +245,10 @@ fn call(kind: u8, throw: &Throw, model: &Model, grants: &[Grant]) -> Option<Call
         28 => Call::LoadCheckpoint(run(a)),
         SAVE_CHECKPOINT..=31 => {
             let run_seq = (head(&run(a)) + 1).saturating_sub(u64::from(b % 4));
-            Call::SaveCheckpoint(run(a), Checkpoint::sealed(run_seq, 1, format!(" state {c} ")))
+            Call::SaveCheckpoint(
+                run(a),
+                Checkpoint::sealed(run_seq, 1, format!(" state {c} ")),
+            )
         }
         PRUNE | 33 => Call::Prune(run(a)),
         CLAIM..=40 => Call::Claim(ClaimRequest {
@@ -215,7 +258,11 @@ fn call(kind: u8, throw: &Throw, model: &Model, grants: &[Grant]) -> Option<Call
             lease: STEP * (u32::from(d % 3) * 2 + 1),
         }),
         41 | 42 => {
-            let leases = [a, b].iter().filter_map(|die| grant(grants, *die)).cloned().collect();
+            let leases = [a, b]
+                .iter()
+                .filter_map(|die| grant(grants, *die))
+                .cloned()
+                .collect();
             Call::Extend(leases, STEP * (u32::from(d % 3) * 2 + 1))
         }
         43..=46 => {
@@ -230,9 +277,13 @@ fn call(kind: u8, throw: &Throw, model: &Model, grants: &[Grant]) -> Option<Call
             let error = SafeText::from(["down", "rejected"][usize::from(c % 2)]);
             Call::MarkFailed(grant.clone(), around(grant, b), error, retry_policy(d))
         }
-        51 | 52 => {
-            Call::Release([a, b].iter().filter_map(|die| grant(grants, *die)).cloned().collect())
-        }
+        51 | 52 => Call::Release(
+            [a, b]
+                .iter()
+                .filter_map(|die| grant(grants, *die))
+                .cloned()
+                .collect(),
+        ),
         53 => Call::ListPending(PendingQuery {
             tenant_id: some_tenant(a),
             after: (b % 3 == 0).then(|| run(b / 3)),
@@ -245,7 +296,11 @@ fn call(kind: u8, throw: &Throw, model: &Model, grants: &[Grant]) -> Option<Call
             limit: u32::from(e % 6),
         }),
         55 | 56 => {
-            let kind = if b % 3 == 0 { ResolutionKind::Skipped } else { ResolutionKind::Retried };
+            let kind = if b % 3 == 0 {
+                ResolutionKind::Skipped
+            } else {
+                ResolutionKind::Retried
+            };
             Call::Resolve(run(a), u64::from(c % 4), kind, operator())
         }
         57 => Call::Park(run(a), operator()),
@@ -257,9 +312,14 @@ fn call(kind: u8, throw: &Throw, model: &Model, grants: &[Grant]) -> Option<Call
             let cancel = event(EventType::RunCancelled, &format!("cancel {number}"));
             Call::Append(vec![AppendRequest::new(run(a), vec![cancel])])
         }
-        ACKNOWLEDGE_ALL => {
-            Call::MarkDelivered(grants.iter().rev().take(5).map(|g| (g.clone(), g.last)).collect())
-        }
+        ACKNOWLEDGE_ALL => Call::MarkDelivered(
+            grants
+                .iter()
+                .rev()
+                .take(5)
+                .map(|g| (g.clone(), g.last))
+                .collect(),
+        ),
         _ => Call::Advance(u32::from(a % 4) + 1),
     })
 }
@@ -274,19 +334,31 @@ fn requests(throw: &Throw, head: &impl Fn(&RunKey) -> u64) -> Vec<AppendRequest>
             3 => Expected::At(u64::from(die / 8)),
             _ => Expected::Any,
         };
-        let policy =
-            if die >= 192 { ConflictPolicy::Reject } else { ConflictPolicy::FirstWins };
-        AppendRequest::new(run, events).expecting(expected).on_conflict(policy)
+        let policy = if die >= 192 {
+            ConflictPolicy::Reject
+        } else {
+            ConflictPolicy::FirstWins
+        };
+        AppendRequest::new(run, events)
+            .expecting(expected)
+            .on_conflict(policy)
     };
     match b % 4 {
         _ if a == 255 => Vec::new(),
         _ if a == 254 && b < 32 => vec![request(run(0), notes(1, MAX_CALL_EVENTS + 1), c)],
-        0 | 1 => vec![request(run(a), events(&rest[..usize::from(b / 4 % 4) * 2 + 2]), c)],
+        0 | 1 => vec![request(
+            run(a),
+            events(&rest[..usize::from(b / 4 % 4) * 2 + 2]),
+            c,
+        )],
         2 => vec![
             request(run(a), events(&rest[..4]), c),
             request(run(a / 8), events(&rest[4..]), c.rotate_left(3)),
         ],
-        _ if b > 240 => vec![request(run(a), events(rest), c), request(run(a), Vec::new(), c)],
+        _ if b > 240 => vec![
+            request(run(a), events(rest), c),
+            request(run(a), Vec::new(), c),
+        ],
         _ => vec![
             request(run(a), events(&rest[..2]), c),
             request(run(a / 8), events(&rest[2..6]), c.rotate_left(3)),

@@ -25,7 +25,11 @@ fn text<T: Debug>(value: T) -> String {
 
 impl Observed {
     pub(super) fn new(grid: Grid) -> Self {
-        Self { grid, grants: Vec::new(), tokens: HashSet::new() }
+        Self {
+            grid,
+            grants: Vec::new(),
+            tokens: HashSet::new(),
+        }
     }
 
     /// Performs the call and tells the reply, with the runs that a claim got.
@@ -53,7 +57,10 @@ impl Observed {
             Call::GetRun(run) => text(grid.snap(store.get_run(run).await)),
             Call::ListRuns(query) => {
                 let created_since = query.created_since.map(|since| grid.unsnap(since));
-                let query = RunQuery { created_since, ..query.clone() };
+                let query = RunQuery {
+                    created_since,
+                    ..query.clone()
+                };
                 text(grid.snap(store.list_runs(&query).await))
             }
             Call::ListTenants(after, limit) => {
@@ -100,12 +107,18 @@ impl Observed {
                 let leases: Vec<_> = grants.iter().map(|grant| grant.lease.clone()).collect();
                 text(store.release(&leases).await)
             }
-            Call::ListPending(query) => {
-                text(store.list_pending(query).await.map(|pending| grid.snap(pending)))
-            }
-            Call::ListDeadLetters(query) => {
-                text(store.list_dead_letters(query).await.map(|letters| grid.snap(letters)))
-            }
+            Call::ListPending(query) => text(
+                store
+                    .list_pending(query)
+                    .await
+                    .map(|pending| grid.snap(pending)),
+            ),
+            Call::ListDeadLetters(query) => text(
+                store
+                    .list_dead_letters(query)
+                    .await
+                    .map(|letters| grid.snap(letters)),
+            ),
             Call::Resolve(run, number, kind, note) => {
                 let reply = match kind {
                     ResolutionKind::Retried => store.retry_dead_letter(run, *number, note).await,
@@ -113,14 +126,18 @@ impl Observed {
                 };
                 text(reply.map(|letter| grid.snap(letter)))
             }
-            Call::Park(run, note) => {
-                text(store.park_run(run, note).await.map(|letter| grid.snap(letter)))
-            }
+            Call::Park(run, note) => text(
+                store
+                    .park_run(run, note)
+                    .await
+                    .map(|letter| grid.snap(letter)),
+            ),
             Call::Bind(destination) => text(store.bind_destination(destination).await),
             Call::Retarget(from, to, note) => text(store.retarget(from, to, note).await),
             Call::Stats => text(store.stats().await.map(|stats| grid.snap(stats))),
             Call::Advance(steps) => {
-                cx.shift_clock(i64::from(*steps) * STEP.as_secs().cast_signed()).await?;
+                cx.shift_clock(i64::from(*steps) * STEP.as_secs().cast_signed())
+                    .await?;
                 String::new()
             }
         })
@@ -136,7 +153,11 @@ impl Observed {
             }
             let first = events.first().map_or(0, |event| event.run_seq);
             let last = events.last().map_or(0, |event| event.run_seq);
-            self.grants.push(Grant { lease: lease.clone(), first, last });
+            self.grants.push(Grant {
+                lease: lease.clone(),
+                first,
+                last,
+            });
             runs.push(lease.run.clone());
         }
         claimed.sort_by(|a, b| a.lease.run.cmp(&b.lease.run));
@@ -160,9 +181,10 @@ impl Observed {
         replies
             .into_iter()
             .map(|reply| {
-                text(reply.map(|lease| {
-                    (lease.run, lease.claim_no, self.grid.snap(lease.expires_at))
-                }))
+                text(
+                    reply
+                        .map(|lease| (lease.run, lease.claim_no, self.grid.snap(lease.expires_at))),
+                )
             })
             .collect()
     }

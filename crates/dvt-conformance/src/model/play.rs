@@ -1,9 +1,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use dvt_contracts::{DeadLetterQuery, PendingQuery, RunQuery, Store};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use dvt_contracts::{DeadLetterQuery, PendingQuery, RunQuery, Store};
 
 use super::call::Call;
 use super::dice::{self, Throw};
@@ -20,13 +20,21 @@ const SHRINKS_MAX: usize = 500;
 /// Plays as many random histories as the harness asks for. The first that differs from the model is made as short as
 /// possible and told call by call, with the seed (`DVT_CONFORMANCE_SEED`, a number).
 pub(crate) async fn play_histories(cx: &Cx) -> Result<(), Failure> {
-    let seed = std::env::var("DVT_CONFORMANCE_SEED").ok().and_then(|text| text.parse().ok());
+    let seed = std::env::var("DVT_CONFORMANCE_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok());
     let seed: u64 = seed.unwrap_or(20_261_122);
-    println!("model test: {} histories, DVT_CONFORMANCE_SEED={seed}", cx.histories());
+    println!(
+        "model test: {} histories, DVT_CONFORMANCE_SEED={seed}",
+        cx.histories()
+    );
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let config = Config { failure_persistence: None, ..Config::default() };
+    let config = Config {
+        failure_persistence: None,
+        ..Config::default()
+    };
     let mut runner = TestRunner::new_with_rng(config, rng);
     let strategy = proptest::collection::vec(proptest::array::uniform12(0u8..), 1..=CALLS_MAX);
     for number in 1..=cx.histories() {
@@ -34,7 +42,9 @@ pub(crate) async fn play_histories(cx: &Cx) -> Result<(), Failure> {
         let mut tree = tree.map_err(|reason| Failure::new(reason.message()))?;
         if let Err(failure) = play(cx, &tree.current()).await {
             let shortest = shrink(cx, &mut tree, failure).await;
-            return Err(Failure::new(format!("history {number} of seed {seed}: {shortest}")));
+            return Err(Failure::new(format!(
+                "history {number} of seed {seed}: {shortest}"
+            )));
         }
     }
     Ok(())
@@ -78,7 +88,10 @@ async fn play(cx: &Cx, throws: &[Throw]) -> Result<(), Failure> {
     loop {
         let call = if let Some(throw) = script.pop_front() {
             let turn = dice::turn(&throw, &model, &observed.grants);
-            turn.next.into_iter().rev().for_each(|throw| script.push_front(throw));
+            turn.next
+                .into_iter()
+                .rev()
+                .for_each(|throw| script.push_front(throw));
             let Some(call) = turn.call else { continue };
             call
         } else {

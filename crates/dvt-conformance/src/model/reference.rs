@@ -6,8 +6,8 @@ use std::fmt::Debug;
 use dvt_contracts::{
     AppendError, AppendOutcome, AppendRequest, Appended, BootstrapOutcome, BootstrapRequest,
     Checkpoint, ConflictPolicy, DeadLetter, Destination, Disposition, EventPage, Expected,
-    InvalidCall, MAX_CALL_EVENTS, ProviderRef, PruneOutcome, RunEvent, RunKey, RunMetadata, RunQuery, RunRecord,
-    RunStatus, SafeText, SaveOutcome, StoreError, Timestamp, status_after,
+    InvalidCall, MAX_CALL_EVENTS, ProviderRef, PruneOutcome, RunEvent, RunKey, RunMetadata,
+    RunQuery, RunRecord, RunStatus, SafeText, SaveOutcome, StoreError, Timestamp, status_after,
 };
 
 use super::call::Call;
@@ -44,13 +44,16 @@ pub(super) struct ModelRun {
 
 impl ModelRun {
     pub(super) fn head(&self) -> u64 {
-        self.tombstone.map_or(self.log.len() as u64, |(_, _, head)| head)
+        self.tombstone
+            .map_or(self.log.len() as u64, |(_, _, head)| head)
     }
 
     fn status(&self) -> RunStatus {
         let fold = |status, event: &RunEvent| status_after(status, event.event.event_type());
-        self.tombstone
-            .map_or_else(|| self.log.iter().fold(RunStatus::Pending, fold), |(_, status, _)| status)
+        self.tombstone.map_or_else(
+            || self.log.iter().fold(RunStatus::Pending, fold),
+            |(_, status, _)| status,
+        )
     }
 
     fn record(&self, run: &RunKey) -> RunRecord {
@@ -72,12 +75,20 @@ fn text<T: Debug>(value: T) -> String {
 
 impl Model {
     pub(super) fn new() -> Self {
-        Self { now: model_start(), calls: 0, runs: BTreeMap::new(), destination: None }
+        Self {
+            now: model_start(),
+            calls: 0,
+            runs: BTreeMap::new(),
+            destination: None,
+        }
     }
 
     /// The moment so many steps ago.
     pub(super) fn earlier(&self, steps: u32) -> Timestamp {
-        let age = self.now.saturating_since(model_start()).saturating_sub(STEP * steps);
+        let age = self
+            .now
+            .saturating_since(model_start())
+            .saturating_sub(STEP * steps);
         model_start().saturating_add(age)
     }
 
@@ -113,9 +124,7 @@ impl Model {
             Call::Release(grants) => self.release(grants),
             Call::ListPending(query) => self.list_pending(query),
             Call::ListDeadLetters(query) => self.list_dead_letters(query),
-            Call::Resolve(run, number, kind, note) => {
-                text(self.resolve(run, *number, *kind, note))
-            }
+            Call::Resolve(run, number, kind, note) => text(self.resolve(run, *number, *kind, note)),
             Call::Park(run, note) => text(self.park(run, note)),
             Call::Bind(destination) => text(self.bind(destination)),
             Call::Retarget(from, to, _) => text(self.retarget(from, to)),
@@ -128,14 +137,19 @@ impl Model {
     }
 
     fn run(&self, run: &RunKey) -> Result<&ModelRun, StoreError> {
-        self.runs.get(run).ok_or_else(|| StoreError::RunNotFound { run: run.clone() })
+        self.runs
+            .get(run)
+            .ok_or_else(|| StoreError::RunNotFound { run: run.clone() })
     }
 
     fn live_run(&mut self, run: &RunKey) -> Result<&mut ModelRun, StoreError> {
         let entry = self.runs.get_mut(run);
         let entry = entry.ok_or_else(|| StoreError::RunNotFound { run: run.clone() })?;
         match entry.tombstone {
-            Some((pruned_at, _, _)) => Err(StoreError::RunPruned { run: run.clone(), pruned_at }),
+            Some((pruned_at, _, _)) => Err(StoreError::RunPruned {
+                run: run.clone(),
+                pruned_at,
+            }),
             None => Ok(entry),
         }
     }
@@ -178,21 +192,31 @@ impl Model {
         }
         let outcome = self.append(&AppendRequest::new(run.clone(), request.events.clone()))?;
         let created_at = self.run(run)?.created_at;
-        Ok(BootstrapOutcome { created, created_at, events: outcome.events })
+        Ok(BootstrapOutcome {
+            created,
+            created_at,
+            events: outcome.events,
+        })
     }
 
     fn append_batch(
         &mut self,
         requests: &[AppendRequest],
     ) -> Result<Vec<Result<AppendOutcome, AppendError>>, StoreError> {
-        if let Some(index) = requests.iter().position(|request| request.events.is_empty()) {
+        if let Some(index) = requests
+            .iter()
+            .position(|request| request.events.is_empty())
+        {
             return Err(InvalidCall::EmptyRequest { index }.into());
         }
         let found = requests.iter().map(|request| request.events.len()).sum();
         if found > MAX_CALL_EVENTS {
             return Err(InvalidCall::TooManyEvents { found }.into());
         }
-        Ok(requests.iter().map(|request| self.append(request)).collect())
+        Ok(requests
+            .iter()
+            .map(|request| self.append(request))
+            .collect())
     }
 
     fn append(&mut self, request: &AppendRequest) -> Result<AppendOutcome, AppendError> {
@@ -209,7 +233,10 @@ impl Model {
         let mut events = Vec::new();
         for event in &request.events {
             let key = event.idempotency_key();
-            let known = log.iter().find(|stored| stored.event.idempotency_key() == key).cloned();
+            let known = log
+                .iter()
+                .find(|stored| stored.event.idempotency_key() == key)
+                .cloned();
             let stored = known.clone().unwrap_or_else(|| RunEvent {
                 run_seq: log.len() as u64 + 1,
                 persisted_at: now,
@@ -218,24 +245,41 @@ impl Model {
             let same_content = event.same_content(&stored.event);
             if known.is_none() {
                 log.push(stored.clone());
-                events.push(Appended { stored, disposition: Disposition::Appended });
+                events.push(Appended {
+                    stored,
+                    disposition: Disposition::Appended,
+                });
                 continue;
             }
             if !same_content && request.on_conflict == ConflictPolicy::Reject {
                 let stored = (stored.run_seq <= head).then(|| Box::new(stored));
                 let idempotency_key = key.clone();
-                return Err(AppendError::IdempotencyConflict { run, idempotency_key, stored });
+                return Err(AppendError::IdempotencyConflict {
+                    run,
+                    idempotency_key,
+                    stored,
+                });
             }
-            events.push(Appended { stored, disposition: Disposition::Duplicate { same_content } });
+            events.push(Appended {
+                stored,
+                disposition: Disposition::Duplicate { same_content },
+            });
         }
         match request.expected {
             Expected::At(expected) if log.len() as u64 > head && expected != head => {
-                Err(AppendError::VersionConflict { run, expected, actual: head })
+                Err(AppendError::VersionConflict {
+                    run,
+                    expected,
+                    actual: head,
+                })
             }
             _ => {
                 entry.log = log;
                 entry.make_due((now, calls));
-                Ok(AppendOutcome { head: entry.head(), events })
+                Ok(AppendOutcome {
+                    head: entry.head(),
+                    events,
+                })
             }
         }
     }
@@ -248,10 +292,19 @@ impl Model {
             .map(|(run, entry)| entry.record(run))
             .filter(|record| query.status.is_none_or(|status| status == record.status))
             .filter(|record| {
-                let RunMetadata { project_id, environment_id, .. } = &record.metadata;
+                let RunMetadata {
+                    project_id,
+                    environment_id,
+                    ..
+                } = &record.metadata;
                 query.project_id.as_ref().is_none_or(|id| id == project_id)
-                    && query.environment_id.as_ref().is_none_or(|id| id == environment_id)
-                    && query.created_since.is_none_or(|since| since <= record.created_at)
+                    && query
+                        .environment_id
+                        .as_ref()
+                        .is_none_or(|id| id == environment_id)
+                    && query
+                        .created_since
+                        .is_none_or(|since| since <= record.created_at)
             })
             .take(query.limit as usize)
             .collect()
@@ -275,12 +328,17 @@ impl Model {
         let entry = self.live_run(run)?;
         let (run_seq, head) = (checkpoint.run_seq, entry.head());
         if run_seq > head {
-            return Err(InvalidCall::CheckpointBeyondHead { run: run.clone(), run_seq, head }.into());
+            return Err(InvalidCall::CheckpointBeyondHead {
+                run: run.clone(),
+                run_seq,
+                head,
+            }
+            .into());
         }
         match &entry.checkpoint {
-            Some(stored) if stored.run_seq > run_seq => {
-                Ok(SaveOutcome::Superseded { stored: stored.run_seq })
-            }
+            Some(stored) if stored.run_seq > run_seq => Ok(SaveOutcome::Superseded {
+                stored: stored.run_seq,
+            }),
             _ => {
                 entry.checkpoint = Some(checkpoint.clone());
                 Ok(SaveOutcome::Saved)
@@ -294,16 +352,27 @@ impl Model {
             return Err(StoreError::RunNotFound { run: run.clone() });
         };
         if let Some((pruned_at, _, _)) = entry.tombstone {
-            return Ok(PruneOutcome { pruned_at, removed: 0 });
+            return Ok(PruneOutcome {
+                pruned_at,
+                removed: 0,
+            });
         }
         let (status, head) = (entry.status(), entry.head());
         if !status.is_terminal() || entry.cursor < head {
             let (run, delivered_seq) = (run.clone(), entry.cursor);
-            return Err(StoreError::NotPrunable { run, status, delivered_seq, head });
+            return Err(StoreError::NotPrunable {
+                run,
+                status,
+                delivered_seq,
+                head,
+            });
         }
         entry.tombstone = Some((now, status, head));
         entry.log.clear();
         entry.checkpoint = None;
-        Ok(PruneOutcome { pruned_at: now, removed: head })
+        Ok(PruneOutcome {
+            pruned_at: now,
+            removed: head,
+        })
     }
 }

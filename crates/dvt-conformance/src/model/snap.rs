@@ -38,7 +38,8 @@ impl Grid {
 
     /// A moment of the model's clock on the store's.
     pub(super) fn unsnap(self, moment: Timestamp) -> Timestamp {
-        self.start.saturating_add(moment.saturating_since(model_start()))
+        self.start
+            .saturating_add(moment.saturating_since(model_start()))
     }
 
     /// The value with all its times on the model's clock.

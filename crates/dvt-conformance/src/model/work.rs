@@ -48,7 +48,13 @@ impl ModelRun {
         }
     }
 
-    fn bury(&mut self, run: &RunKey, cause: DeadLetterCause, error: SafeText, now: Timestamp) -> u64 {
+    fn bury(
+        &mut self,
+        run: &RunKey,
+        cause: DeadLetterCause,
+        error: SafeText,
+        now: Timestamp,
+    ) -> u64 {
         let dead_letter_no = self.dead.len() as u64 + 1;
         self.due = None;
         self.dead.push(DeadLetter {
@@ -77,7 +83,9 @@ impl Model {
             .collect();
         due.sort_unstable();
         let suspect = |run: &RunKey| {
-            self.runs.get(run).is_some_and(|e| e.unfinished_claims >= UNFINISHED_CLAIMS_ALONE)
+            self.runs
+                .get(run)
+                .is_some_and(|e| e.unfinished_claims >= UNFINISHED_CLAIMS_ALONE)
         };
         let mut runs: Vec<_> = due.into_iter().map(|(_, _, run)| run).collect();
         if runs.first().is_some_and(suspect) {
@@ -85,7 +93,11 @@ impl Model {
         } else {
             runs.retain(|run| !suspect(run));
         }
-        let max_runs = if request.max_events_per_run == 0 { 0 } else { request.max_runs };
+        let max_runs = if request.max_events_per_run == 0 {
+            0
+        } else {
+            request.max_runs
+        };
         runs.truncate(max_runs as usize);
         runs.sort_unstable();
         let expires_at = now.saturating_add(request.lease);
@@ -98,10 +110,23 @@ impl Model {
                 entry.lease_until = Some(expires_at);
                 entry.due = Some((expires_at, calls));
                 // Histories bound bytes either not at all or below any second event.
-                let limit = if request.max_bytes == 1 { 1 } else { request.max_events_per_run };
-                let pending = entry.log.iter().filter(|event| event.run_seq > entry.cursor);
+                let limit = if request.max_bytes == 1 {
+                    1
+                } else {
+                    request.max_events_per_run
+                };
+                let pending = entry
+                    .log
+                    .iter()
+                    .filter(|event| event.run_seq > entry.cursor);
                 let events: Vec<&RunEvent> = pending.take(limit as usize).collect();
-                Some(text((&run, entry.claim_no, expires_at, entry.attempts, events)))
+                Some(text((
+                    &run,
+                    entry.claim_no,
+                    expires_at,
+                    entry.attempts,
+                    events,
+                )))
             })
             .collect();
         text(lines)
@@ -113,7 +138,10 @@ impl Model {
         let entry = self.runs.get_mut(run);
         let entry = entry.ok_or_else(|| LeaseError::RunNotFound { run: run.clone() })?;
         if entry.lease_until.is_none() || entry.claim_no != grant.lease.claim_no {
-            return Err(LeaseError::StaleLease { run: run.clone(), delivered_seq: entry.cursor });
+            return Err(LeaseError::StaleLease {
+                run: run.clone(),
+                delivered_seq: entry.cursor,
+            });
         }
         Ok(entry)
     }
@@ -123,7 +151,12 @@ impl Model {
         let entry = self.leased(grant)?;
         let (delivered_seq, head) = (entry.cursor, entry.head());
         if seq <= delivered_seq || seq > head {
-            return Err(LeaseError::SeqOutOfRange { run, seq, delivered_seq, head });
+            return Err(LeaseError::SeqOutOfRange {
+                run,
+                seq,
+                delivered_seq,
+                head,
+            });
         }
         Ok(entry)
     }
@@ -165,8 +198,10 @@ impl Model {
 
     pub(super) fn release(&mut self, grants: &[Grant]) -> String {
         let at = (self.now, self.calls);
-        let replies: Vec<_> =
-            grants.iter().map(|grant| self.leased(grant).map(|e| e.give_back(at))).collect();
+        let replies: Vec<_> = grants
+            .iter()
+            .map(|grant| self.leased(grant).map(|e| e.give_back(at)))
+            .collect();
         text(Ok::<_, OutboxError>(replies))
     }
 
@@ -195,7 +230,11 @@ impl Model {
         }
         if let Some(letter) = entry.dead.last_mut() {
             let note = OperatorNote::new("retry policy", "attempts exhausted");
-            letter.resolution = Some(Resolution { kind: ResolutionKind::Skipped, note, at: now });
+            letter.resolution = Some(Resolution {
+                kind: ResolutionKind::Skipped,
+                note,
+                at: now,
+            });
         }
         entry.move_cursor(seq);
         entry.give_back((now, calls));
@@ -206,7 +245,12 @@ impl Model {
         let page: Vec<_> = self
             .runs
             .iter()
-            .filter(|(run, _)| query.tenant_id.as_ref().is_none_or(|id| *id == run.tenant_id))
+            .filter(|(run, _)| {
+                query
+                    .tenant_id
+                    .as_ref()
+                    .is_none_or(|id| *id == run.tenant_id)
+            })
             .filter(|(run, _)| query.after.as_ref().is_none_or(|after| *run > after))
             .filter_map(|(run, entry)| self.pending(run, entry))
             .take(query.limit as usize)
@@ -215,10 +259,16 @@ impl Model {
     }
 
     fn pending(&self, run: &RunKey, entry: &ModelRun) -> Option<PendingRun> {
-        let oldest = entry.log.iter().find(|event| event.run_seq > entry.cursor)?;
+        let oldest = entry
+            .log
+            .iter()
+            .find(|event| event.run_seq > entry.cursor)?;
         let state = if let Some(letter) = entry.open_dead() {
             let (since, dead_letter_no) = (letter.dead_at, letter.dead_letter_no);
-            PendingState::Parked { since, dead_letter_no }
+            PendingState::Parked {
+                since,
+                dead_letter_no,
+            }
         } else {
             match (entry.lease_until, entry.due) {
                 (Some(until), _) if until > self.now => PendingState::Leased { until },
@@ -240,8 +290,15 @@ impl Model {
     }
 
     pub(super) fn stats(&self) -> String {
-        let mut stats = OutboxStats { destination: self.destination.clone(), ..Default::default() };
-        for pending in self.runs.iter().filter_map(|(run, entry)| self.pending(run, entry)) {
+        let mut stats = OutboxStats {
+            destination: self.destination.clone(),
+            ..Default::default()
+        };
+        for pending in self
+            .runs
+            .iter()
+            .filter_map(|(run, entry)| self.pending(run, entry))
+        {
             let parked = matches!(pending.state, PendingState::Parked { .. });
             stats.due_runs += u64::from(pending.state == PendingState::Due);
             stats.leased_runs += u64::from(matches!(pending.state, PendingState::Leased { .. }));
@@ -261,7 +318,12 @@ impl Model {
             .runs
             .values()
             .flat_map(|entry| &entry.dead)
-            .filter(|d| query.tenant_id.as_ref().is_none_or(|id| *id == d.run.tenant_id))
+            .filter(|d| {
+                query
+                    .tenant_id
+                    .as_ref()
+                    .is_none_or(|id| *id == d.run.tenant_id)
+            })
             .filter(|letter| !query.open_only || letter.resolution.is_none())
             .filter(|d| {
                 let place = (d.run.clone(), d.dead_letter_no);
@@ -283,18 +345,32 @@ impl Model {
         let Some(entry) = self.runs.get_mut(run) else {
             return Err(OutboxError::RunNotFound { run: run.clone() });
         };
-        let letter = entry.dead.iter_mut().find(|letter| letter.dead_letter_no == dead_letter_no);
+        let letter = entry
+            .dead
+            .iter_mut()
+            .find(|letter| letter.dead_letter_no == dead_letter_no);
         let Some(letter) = letter else {
-            return Err(OutboxError::DeadLetterNotFound { run: run.clone(), dead_letter_no });
+            return Err(OutboxError::DeadLetterNotFound {
+                run: run.clone(),
+                dead_letter_no,
+            });
         };
         if let Some(resolution) = &letter.resolution {
             if resolution.kind == kind {
                 return Ok(letter.clone());
             }
             let (run, resolved) = (run.clone(), resolution.kind);
-            return Err(OutboxError::DeadLetterResolved { run, dead_letter_no, resolved });
+            return Err(OutboxError::DeadLetterResolved {
+                run,
+                dead_letter_no,
+                resolved,
+            });
         }
-        letter.resolution = Some(Resolution { kind, note: note.clone(), at: now });
+        letter.resolution = Some(Resolution {
+            kind,
+            note: note.clone(),
+            at: now,
+        });
         let letter = letter.clone();
         entry.attempts = 0;
         entry.last_error = None;
@@ -305,7 +381,11 @@ impl Model {
         Ok(letter)
     }
 
-    pub(super) fn park(&mut self, run: &RunKey, note: &OperatorNote) -> Result<DeadLetter, OutboxError> {
+    pub(super) fn park(
+        &mut self,
+        run: &RunKey,
+        note: &OperatorNote,
+    ) -> Result<DeadLetter, OutboxError> {
         let now = self.now;
         let Some(entry) = self.runs.get_mut(run) else {
             return Err(OutboxError::RunNotFound { run: run.clone() });
@@ -320,26 +400,44 @@ impl Model {
             let error = SafeText::new(note.to_string());
             entry.bury(run, DeadLetterCause::ParkedByOperator, error, now);
         }
-        let missing = || OutboxError::DeadLetterNotFound { run: run.clone(), dead_letter_no: 0 };
+        let missing = || OutboxError::DeadLetterNotFound {
+            run: run.clone(),
+            dead_letter_no: 0,
+        };
         entry.open_dead().cloned().ok_or_else(missing)
     }
 
     pub(super) fn bind(&mut self, requested: &Destination) -> Result<(), OutboxError> {
-        let bound = self.destination.get_or_insert_with(|| requested.clone()).clone();
+        let bound = self
+            .destination
+            .get_or_insert_with(|| requested.clone())
+            .clone();
         if bound == *requested {
             return Ok(());
         }
-        Err(OutboxError::DestinationMismatch { bound, requested: requested.clone() })
+        Err(OutboxError::DestinationMismatch {
+            bound,
+            requested: requested.clone(),
+        })
     }
 
-    pub(super) fn retarget(&mut self, from: &Destination, to: &Destination) -> Result<(), OutboxError> {
+    pub(super) fn retarget(
+        &mut self,
+        from: &Destination,
+        to: &Destination,
+    ) -> Result<(), OutboxError> {
         match self.destination.clone() {
-            None => Err(OutboxError::NoDestination { requested: from.clone() }),
+            None => Err(OutboxError::NoDestination {
+                requested: from.clone(),
+            }),
             Some(bound) if bound == *to || bound == *from => {
                 self.destination = Some(to.clone());
                 Ok(())
             }
-            Some(bound) => Err(OutboxError::DestinationMismatch { bound, requested: from.clone() }),
+            Some(bound) => Err(OutboxError::DestinationMismatch {
+                bound,
+                requested: from.clone(),
+            }),
         }
     }
 }

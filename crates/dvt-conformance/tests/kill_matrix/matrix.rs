@@ -33,12 +33,19 @@ impl Harness for Mutated {
     async fn create(&self) -> Result<Space, BoxError> {
         let clock = ManualClock::at("2026-01-01T00:00:00Z".parse()?);
         let store = MemoryStore::with_clock(clock.clone());
-        Ok(Space { store, clock, bug: (self.0)() })
+        Ok(Space {
+            store,
+            clock,
+            bug: (self.0)(),
+        })
     }
 
     async fn open(&self, space: &Space) -> Result<Arc<dyn Store>, BoxError> {
         let inner = Arc::new(space.store.clone());
-        Ok(Arc::new(Mutant { inner, bug: Arc::clone(&space.bug) }))
+        Ok(Arc::new(Mutant {
+            inner,
+            bug: Arc::clone(&space.bug),
+        }))
     }
 
     async fn shift_clock(&self, space: &Space, seconds: i64) -> Result<(), BoxError> {
@@ -62,7 +69,9 @@ enum Verdict {
 
 fn judge(make: fn() -> Arc<dyn Bug>, case: &'static Case) -> Verdict {
     // One thread and one clock: what a race case finds does not depend on luck.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     runtime.expect("a runtime").block_on(async {
         let played = tokio::spawn(evaluate(Arc::new(Mutated(make)), case));
         match tokio::time::timeout(PATIENCE, played).await {
@@ -90,7 +99,9 @@ impl Matrix {
                 scope.spawn(|| {
                     loop {
                         let index = next.fetch_add(1, Ordering::SeqCst);
-                        let Some(mutant) = planted.get(index) else { break };
+                        let Some(mutant) = planted.get(index) else {
+                            break;
+                        };
                         for case in CASES {
                             let verdict = judge(mutant.make, case);
                             let mut done = done.lock().expect("no judge panics");
@@ -122,22 +133,38 @@ impl Matrix {
     }
 
     pub(crate) fn survivors(&self) -> Vec<&'static str> {
-        let unnoticed = self.mutants.iter().filter(|(_, killers)| killers.is_empty());
+        let unnoticed = self
+            .mutants
+            .iter()
+            .filter(|(_, killers)| killers.is_empty());
         unnoticed.map(|(mutant, _)| mutant.name).collect()
     }
 
     pub(crate) fn blunt_mutants(&self) -> Vec<(&'static str, usize)> {
-        let blunt = self.mutants.iter().filter(|(_, killers)| killers.len() * 4 > CASES.len());
-        blunt.map(|(mutant, killers)| (mutant.name, killers.len())).collect()
+        let blunt = self
+            .mutants
+            .iter()
+            .filter(|(_, killers)| killers.len() * 4 > CASES.len());
+        blunt
+            .map(|(mutant, killers)| (mutant.name, killers.len()))
+            .collect()
     }
 
     pub(crate) fn unkilled_cases(&self) -> Vec<&'static str> {
         let killed = |case: &&Case| self.mutants.iter().any(|(_, by)| by.contains(case.name));
-        CASES.iter().filter(|case| !killed(case)).map(|case| case.name).collect()
+        CASES
+            .iter()
+            .filter(|case| !killed(case))
+            .map(|case| case.name)
+            .collect()
     }
 
     pub(crate) fn found_by_model(&self) -> (usize, usize) {
-        let found = self.mutants.iter().filter(|(_, killers)| killers.contains(MODEL)).count();
+        let found = self
+            .mutants
+            .iter()
+            .filter(|(_, killers)| killers.contains(MODEL))
+            .count();
         (found, self.mutants.len())
     }
 }
@@ -157,16 +184,34 @@ impl fmt::Display for Matrix {
             CASES.len(),
             found * 100 / all.max(1),
         )?;
-        writeln!(f, "## Mutants\n\n| mutant | planted bug | model | cases that notice |\n| --- | --- | --- | --- |")?;
+        writeln!(
+            f,
+            "## Mutants\n\n| mutant | planted bug | model | cases that notice |\n| --- | --- | --- | --- |"
+        )?;
         for (mutant, killers) in &self.mutants {
             let model = if killers.contains(MODEL) { "yes" } else { "no" };
-            let others: Vec<_> =
-                killers.iter().filter(|name| **name != MODEL).map(|name| format!("`{name}`")).collect();
-            writeln!(f, "| `{}` | {} | {model} | {} |", mutant.name, mutant.bug, others.join(", "))?;
+            let others: Vec<_> = killers
+                .iter()
+                .filter(|name| **name != MODEL)
+                .map(|name| format!("`{name}`"))
+                .collect();
+            writeln!(
+                f,
+                "| `{}` | {} | {model} | {} |",
+                mutant.name,
+                mutant.bug,
+                others.join(", ")
+            )?;
         }
-        writeln!(f, "\n## Cases\n\n| case | mutants that it kills |\n| --- | --- |")?;
+        writeln!(
+            f,
+            "\n## Cases\n\n| case | mutants that it kills |\n| --- | --- |"
+        )?;
         for case in CASES {
-            let by = self.mutants.iter().filter(|(_, killers)| killers.contains(case.name));
+            let by = self
+                .mutants
+                .iter()
+                .filter(|(_, killers)| killers.contains(case.name));
             let names: Vec<_> = by.map(|(mutant, _)| format!("`{}`", mutant.name)).collect();
             let told = if case.name == MODEL {
                 format!("{} of {all}", names.len())

@@ -35,5 +35,12 @@ use planted;
 
 /// Every planted bug.
 pub(crate) fn all() -> Vec<Planted> {
-    [append::PLANTED, keys::PLANTED, runs::PLANTED, log::PLANTED, races::PLANTED].concat()
+    [
+        append::PLANTED,
+        keys::PLANTED,
+        runs::PLANTED,
+        log::PLANTED,
+        races::PLANTED,
+    ]
+    .concat()
 }

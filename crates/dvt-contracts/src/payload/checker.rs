@@ -17,10 +17,18 @@ pub(super) fn check(bytes: &[u8]) -> Result<&str, InvalidPayload> {
     if inner.len() > MAX_PAYLOAD_BYTES {
         return Err(InvalidPayload::TooLarge { found: inner.len() });
     }
-    let malformed = |(at, fault)| InvalidPayload::Malformed { at: start + at, fault };
+    let malformed = |(at, fault)| InvalidPayload::Malformed {
+        at: start + at,
+        fault,
+    };
     let text = std::str::from_utf8(inner)
         .map_err(|error| malformed((error.valid_up_to(), PayloadFault::InvalidUtf8)))?;
-    Checker { bytes: inner, at: 0 }.document().map_err(malformed)?;
+    Checker {
+        bytes: inner,
+        at: 0,
+    }
+    .document()
+    .map_err(malformed)?;
     Ok(text)
 }
 
@@ -120,7 +128,10 @@ impl Checker<'_> {
     }
 
     fn peek(&self) -> Checked<u8> {
-        self.bytes.get(self.at).copied().ok_or((self.at, PayloadFault::UnexpectedEnd))
+        self.bytes
+            .get(self.at)
+            .copied()
+            .ok_or((self.at, PayloadFault::UnexpectedEnd))
     }
 
     fn space(&mut self) {

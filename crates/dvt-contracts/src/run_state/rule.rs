@@ -27,7 +27,11 @@ impl fmt::Display for IllegalTransition {
         if let Some(step) = &self.step {
             write!(f, " of step {:?}", step.as_str())?;
         }
-        write!(f, " is illegal in a run that is {}: {}", self.from, self.rule)
+        write!(
+            f,
+            " is illegal in a run that is {}: {}",
+            self.from, self.rule
+        )
     }
 }
 
@@ -81,19 +85,28 @@ impl fmt::Display for Rule {
                 write!(f, "it is legal from {}", names.join(", "))
             }
             Self::FirstEvent { last_seq } => {
-                write!(f, "it can only be the first event, and the log has {last_seq}")
+                write!(
+                    f,
+                    "it can only be the first event, and the log has {last_seq}"
+                )
             }
             Self::HigherAttempt { last, found } => {
                 write!(f, "expected a logical attempt above {last}, found {found}")
             }
             Self::StepRunning { attempt } => {
-                write!(f, "the step is still running in attempt {attempt}: end it first")
+                write!(
+                    f,
+                    "the step is still running in attempt {attempt}: end it first"
+                )
             }
             Self::StepEnded { attempt, status } => {
                 write!(f, "the step has ended in attempt {attempt} ({status:?})")
             }
             Self::StaleAttempt { last, found } => {
-                write!(f, "the step is in attempt {last}, the event belongs to attempt {found}")
+                write!(
+                    f,
+                    "the step is in attempt {last}, the event belongs to attempt {found}"
+                )
             }
         }
     }

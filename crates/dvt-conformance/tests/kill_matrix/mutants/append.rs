@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use dvt_contracts::*;
 
-use super::tools::{CLOCK_TENANT, Replies, accepted, append_each, change_event, clock, log, rekey};
 use super::planted;
+use super::tools::{CLOCK_TENANT, Replies, accepted, append_each, change_event, clock, log, rekey};
 use crate::bug::Bug;
 
 planted! {
@@ -44,7 +44,11 @@ macro_rules! on_append {
         struct $name;
         #[async_trait]
         impl Bug for $name {
-            async fn append_batch(&self, $inner: &dyn Store, $requests: &[AppendRequest]) -> Replies {
+            async fn append_batch(
+                &self,
+                $inner: &dyn Store,
+                $requests: &[AppendRequest],
+            ) -> Replies {
                 $body
             }
         }
@@ -65,40 +69,61 @@ async fn with_events(
 }
 
 on_append!(EngineAttemptForgotten, |inner, requests| {
-    with_events(inner, requests, |event| event.clone().with_engine_attempt(Attempt::FIRST)).await
+    with_events(inner, requests, |event| {
+        event.clone().with_engine_attempt(Attempt::FIRST)
+    })
+    .await
 });
 on_append!(LogicalAttemptForgotten, |inner, requests| {
-    with_events(inner, requests, |event| event.clone().with_logical_attempt(Attempt::FIRST)).await
+    with_events(inner, requests, |event| {
+        event.clone().with_logical_attempt(Attempt::FIRST)
+    })
+    .await
 });
 on_append!(MinusZeroNormalised, |inner, requests| {
     with_events(inner, requests, |event| {
         let text = event.payload().as_str().replace("-0", "0");
-        event.clone().with_payload(Payload::new(text).expect("still JSON"))
+        event
+            .clone()
+            .with_payload(Payload::new(text).expect("still JSON"))
     })
     .await
 });
 on_append!(EmittedAtInNanoseconds, |inner, requests| {
     let last = Timestamp::from_micros(i64::MAX / 1_000).expect("in range");
     with_events(inner, requests, |event| {
-        change_event(event, event.step_id().cloned(), event.idempotency_key().clone(), event.emitted_at().min(last))
+        change_event(
+            event,
+            event.step_id().cloned(),
+            event.idempotency_key().clone(),
+            event.emitted_at().min(last),
+        )
     })
     .await
 });
 on_append!(OtherLosesItsStep, |inner, requests| {
     with_events(inner, requests, |event| match event.event_type() {
-        EventType::Other(_) => {
-            change_event(event, None, event.idempotency_key().clone(), event.emitted_at())
-        }
+        EventType::Other(_) => change_event(
+            event,
+            None,
+            event.idempotency_key().clone(),
+            event.emitted_at(),
+        ),
         _ => event.clone(),
     })
     .await
 });
 on_append!(LongKeysCut, |inner, requests| {
-    with_events(inner, requests, |event| rekey(event, |key| key.chars().take(66).collect())).await
+    with_events(inner, requests, |event| {
+        rekey(event, |key| key.chars().take(66).collect())
+    })
+    .await
 });
 on_append!(EventsBackwards, |inner, requests| {
     let mut requests = requests.to_vec();
-    requests.iter_mut().for_each(|request| request.events.reverse());
+    requests
+        .iter_mut()
+        .for_each(|request| request.events.reverse());
     let mut replies = inner.append_batch(&requests).await;
     accepted(&mut replies).for_each(|outcome| outcome.events.reverse());
     replies
@@ -106,11 +131,12 @@ on_append!(EventsBackwards, |inner, requests| {
 on_append!(JudgedUpFront, |inner, requests| {
     let mut judged = Vec::new();
     for request in requests {
-        let head = inner.get_run(&request.run).await.map_or(0, |record| record.head);
+        let head = inner
+            .get_run(&request.run)
+            .await
+            .map_or(0, |record| record.head);
         judged.push(match request.expected {
-            Expected::At(expected) if expected == head => {
-                request.clone().expecting(Expected::Any)
-            }
+            Expected::At(expected) if expected == head => request.clone().expecting(Expected::Any),
             Expected::At(_) => request.clone().expecting(Expected::At(u64::MAX)),
             Expected::Any => request.clone(),
         });
@@ -119,8 +145,13 @@ on_append!(JudgedUpFront, |inner, requests| {
 });
 on_append!(RefusalSpreads, |inner, requests| {
     for request in requests {
-        if matches!(inner.get_run(&request.run).await, Err(StoreError::RunNotFound { .. })) {
-            let refused = AppendError::RunNotFound { run: request.run.clone() };
+        if matches!(
+            inner.get_run(&request.run).await,
+            Err(StoreError::RunNotFound { .. })
+        ) {
+            let refused = AppendError::RunNotFound {
+                run: request.run.clone(),
+            };
             return Ok(vec![Err(refused); requests.len()]);
         }
     }
@@ -129,11 +160,19 @@ on_append!(RefusalSpreads, |inner, requests| {
 on_append!(HalfARequest, |inner, requests| {
     let replies = inner.append_batch(requests).await?;
     for (request, reply) in requests.iter().zip(&replies) {
-        if let Err(AppendError::IdempotencyConflict { idempotency_key, .. }) = reply {
-            let before = request.events.iter().take_while(|e| e.idempotency_key() != idempotency_key);
+        if let Err(AppendError::IdempotencyConflict {
+            idempotency_key, ..
+        }) = reply
+        {
+            let before = request
+                .events
+                .iter()
+                .take_while(|e| e.idempotency_key() != idempotency_key);
             let events: Vec<_> = before.cloned().collect();
             if !events.is_empty() {
-                inner.append_batch(&[AppendRequest::new(request.run.clone(), events)]).await?;
+                inner
+                    .append_batch(&[AppendRequest::new(request.run.clone(), events)])
+                    .await?;
             }
         }
     }
@@ -155,7 +194,11 @@ on_append!(PrunedIsMissing, |inner, requests| {
     Ok(replies)
 });
 on_append!(EmptyRequestSkipped, |inner, requests| {
-    let some: Vec<_> = requests.iter().filter(|r| !r.events.is_empty()).cloned().collect();
+    let some: Vec<_> = requests
+        .iter()
+        .filter(|r| !r.events.is_empty())
+        .cloned()
+        .collect();
     inner.append_batch(&some).await
 });
 on_append!(NoEventLimit, |inner, requests| {
@@ -188,7 +231,10 @@ on_append!(NoByteLimit, |inner, requests| {
     }
 });
 on_append!(ExpectedIgnored, |inner, requests| {
-    let any: Vec<_> = requests.iter().map(|r| r.clone().expecting(Expected::Any)).collect();
+    let any: Vec<_> = requests
+        .iter()
+        .map(|r| r.clone().expecting(Expected::Any))
+        .collect();
     inner.append_batch(&any).await
 });
 on_append!(ZeroMeansAny, |inner, requests| {
@@ -203,7 +249,10 @@ on_append!(ZeroMeansAny, |inner, requests| {
 on_append!(FutureHeadAccepted, |inner, requests| {
     let mut requests = requests.to_vec();
     for request in &mut requests {
-        let head = inner.get_run(&request.run).await.map_or(0, |record| record.head);
+        let head = inner
+            .get_run(&request.run)
+            .await
+            .map_or(0, |record| record.head);
         if matches!(request.expected, Expected::At(expected) if expected > head) {
             request.expected = Expected::Any;
         }
@@ -226,7 +275,11 @@ on_append!(ExpectedBeforeDuplicates, |inner, requests| {
         match (request.expected, head) {
             (Expected::At(expected), Ok(actual)) if expected != actual => {
                 let run = request.run.clone();
-                replies.push(Err(AppendError::VersionConflict { run, expected, actual }));
+                replies.push(Err(AppendError::VersionConflict {
+                    run,
+                    expected,
+                    actual,
+                }));
             }
             _ => replies.extend(inner.append_batch(std::slice::from_ref(request)).await?),
         }
@@ -238,7 +291,8 @@ on_append!(PartlyKnownPasses, |inner, requests| {
     for request in &mut requests {
         let log = log(inner, &request.run).await;
         let known = |event: &Event| {
-            log.iter().any(|stored| stored.event.idempotency_key() == event.idempotency_key())
+            log.iter()
+                .any(|stored| stored.event.idempotency_key() == event.idempotency_key())
         };
         if request.events.iter().any(known) {
             request.expected = Expected::Any;
@@ -282,7 +336,12 @@ impl Bug for PersistedAtFollowsTheClock {
     ) -> Result<EventPage, StoreError> {
         let mut page = inner.list_events(run, after_seq, limit).await?;
         for event in &mut page.events {
-            if let Some(time) = self.0.lock().expect("notes").get(&(run.clone(), event.run_seq)) {
+            if let Some(time) = self
+                .0
+                .lock()
+                .expect("notes")
+                .get(&(run.clone(), event.run_seq))
+            {
                 event.persisted_at = *time;
             }
         }
@@ -311,8 +370,13 @@ impl Bug for OtherNotEnqueued {
     ) -> Result<Vec<ClaimedRun>, OutboxError> {
         let mut claimed = inner.claim(request).await?;
         for run in &mut claimed {
-            if run.events.iter().any(|e| !matches!(e.event.event_type(), EventType::Other(_))) {
-                run.events.retain(|e| !matches!(e.event.event_type(), EventType::Other(_)));
+            if run
+                .events
+                .iter()
+                .any(|e| !matches!(e.event.event_type(), EventType::Other(_)))
+            {
+                run.events
+                    .retain(|e| !matches!(e.event.event_type(), EventType::Other(_)));
             }
         }
         Ok(claimed)

@@ -34,7 +34,11 @@ macro_rules! on_append {
         struct $name;
         #[async_trait]
         impl Bug for $name {
-            async fn append_batch(&self, $inner: &dyn Store, $requests: &[AppendRequest]) -> Replies {
+            async fn append_batch(
+                &self,
+                $inner: &dyn Store,
+                $requests: &[AppendRequest],
+            ) -> Replies {
                 $body
             }
         }
@@ -50,7 +54,11 @@ async fn with_replies(
     let mut replies = inner.append_batch(requests).await;
     for (request, reply) in requests.iter().zip(replies.iter_mut().flatten()) {
         let events = reply.iter_mut().flat_map(|outcome| &mut outcome.events);
-        request.events.iter().zip(events).for_each(|(sent, event)| change(sent, event));
+        request
+            .events
+            .iter()
+            .zip(events)
+            .for_each(|(sent, event)| change(sent, event));
     }
     replies
 }
@@ -66,7 +74,9 @@ on_append!(ContentIgnored, |inner, requests| {
 on_append!(TimeIsContent, |inner, requests| {
     with_replies(inner, requests, |sent, event| {
         if event.is_duplicate() && sent.emitted_at() != event.stored.event.emitted_at() {
-            event.disposition = Disposition::Duplicate { same_content: false };
+            event.disposition = Disposition::Duplicate {
+                same_content: false,
+            };
         }
     })
     .await
@@ -74,7 +84,10 @@ on_append!(TimeIsContent, |inner, requests| {
 on_append!(PayloadIsNoContent, |inner, requests| {
     with_replies(inner, requests, |sent, event| {
         let stored = &event.stored.event;
-        let same = sent.clone().with_payload(stored.payload().clone()).same_content(stored);
+        let same = sent
+            .clone()
+            .with_payload(stored.payload().clone())
+            .same_content(stored);
         if event.is_duplicate() {
             event.disposition = Disposition::Duplicate { same_content: same };
         }
@@ -82,14 +95,22 @@ on_append!(PayloadIsNoContent, |inner, requests| {
     .await
 });
 on_append!(RequestEchoed, |inner, requests| {
-    with_replies(inner, requests, |sent, event| event.stored.event = sent.clone()).await
+    with_replies(inner, requests, |sent, event| {
+        event.stored.event = sent.clone()
+    })
+    .await
 });
 on_append!(DuplicateCalledNew, |inner, requests| {
-    with_replies(inner, requests, |_, event| event.disposition = Disposition::Appended).await
+    with_replies(inner, requests, |_, event| {
+        event.disposition = Disposition::Appended
+    })
+    .await
 });
 on_append!(RejectIgnored, |inner, requests| {
     let first_wins = |r: &AppendRequest| r.clone().on_conflict(ConflictPolicy::FirstWins);
-    inner.append_batch(&requests.iter().map(first_wins).collect::<Vec<_>>()).await
+    inner
+        .append_batch(&requests.iter().map(first_wins).collect::<Vec<_>>())
+        .await
 });
 on_append!(ConflictWithoutEvidence, |inner, requests| {
     let mut replies = inner.append_batch(requests).await?;
@@ -104,7 +125,10 @@ on_append!(RejectSeesTheLogOnly, |inner, requests| {
     let mut replies = Vec::new();
     for request in requests {
         let mut reply = inner.append_batch(std::slice::from_ref(request)).await?;
-        if matches!(reply[..], [Err(AppendError::IdempotencyConflict { stored: None, .. })]) {
+        if matches!(
+            reply[..],
+            [Err(AppendError::IdempotencyConflict { stored: None, .. })]
+        ) {
             let first_wins = request.clone().on_conflict(ConflictPolicy::FirstWins);
             reply = inner.append_batch(&[first_wins]).await?;
         }
@@ -117,13 +141,13 @@ on_append!(RejectRefusesAll, |inner, requests| {
     for request in requests {
         let log = log(inner, &request.run).await;
         let known = |event: &&Event| {
-            log.iter().any(|stored| stored.event.idempotency_key() == event.idempotency_key())
+            log.iter()
+                .any(|stored| stored.event.idempotency_key() == event.idempotency_key())
         };
         match request.events.iter().find(known) {
             Some(event) if request.on_conflict == ConflictPolicy::Reject => {
-                let is_it = |stored: &&RunEvent| {
-                    stored.event.idempotency_key() == event.idempotency_key()
-                };
+                let is_it =
+                    |stored: &&RunEvent| stored.event.idempotency_key() == event.idempotency_key();
                 replies.push(Err(AppendError::IdempotencyConflict {
                     run: request.run.clone(),
                     idempotency_key: event.idempotency_key().clone(),
@@ -139,7 +163,10 @@ on_append!(DuplicateTakesANumber, |inner, requests| {
     let mut replies = inner.append_batch(requests).await;
     let mut filler = Vec::new();
     for (request, outcome) in requests.iter().zip(replies.iter_mut().flatten()) {
-        let duplicate = outcome.iter().flat_map(|o| &o.events).find(|event| event.is_duplicate());
+        let duplicate = outcome
+            .iter()
+            .flat_map(|o| &o.events)
+            .find(|event| event.is_duplicate());
         if let Some(event) = duplicate {
             let number = event.stored.run_seq;
             let filled = rekey(&event.stored.event, |key| format!("{key} again {number}"));
@@ -154,7 +181,10 @@ on_append!(RepeatedKeyWrittenTwice, |inner, requests| {
     for request in &mut requests {
         for index in 1..request.events.len() {
             let key = request.events[index].idempotency_key().clone();
-            if request.events[..index].iter().any(|event| *event.idempotency_key() == key) {
+            if request.events[..index]
+                .iter()
+                .any(|event| *event.idempotency_key() == key)
+            {
                 request.events[index] =
                     rekey(&request.events[index], |key| format!("{key} at {index}"));
             }
@@ -167,7 +197,8 @@ on_append!(RestDropped, |inner, requests| {
     for request in &mut requests {
         let log = log(inner, &request.run).await;
         let known = |event: &Event| {
-            log.iter().any(|stored| stored.event.idempotency_key() == event.idempotency_key())
+            log.iter()
+                .any(|stored| stored.event.idempotency_key() == event.idempotency_key())
         };
         if request.events.iter().any(known) {
             request.events.retain(known);
@@ -203,12 +234,14 @@ impl Bug for KeysOfAllRuns {
                 .map(|event| {
                     let notes = self.0.lock().expect("notes");
                     let known = notes.get(event.idempotency_key());
-                    known.filter(|(run, _)| *run != request.run).map(|(_, stored)| Appended {
-                        stored: stored.clone(),
-                        disposition: Disposition::Duplicate {
-                            same_content: event.same_content(&stored.event),
-                        },
-                    })
+                    known
+                        .filter(|(run, _)| *run != request.run)
+                        .map(|(_, stored)| Appended {
+                            stored: stored.clone(),
+                            disposition: Disposition::Duplicate {
+                                same_content: event.same_content(&stored.event),
+                            },
+                        })
                 })
                 .collect();
             if let Some(events) = elsewhere {

@@ -167,7 +167,10 @@ impl Bug for OlderCheckpointWins {
         checkpoint: &Checkpoint,
     ) -> Saved {
         inner.save_checkpoint(run, checkpoint).await?;
-        self.0.lock().expect("notes").insert(run.clone(), checkpoint.clone());
+        self.0
+            .lock()
+            .expect("notes")
+            .insert(run.clone(), checkpoint.clone());
         Ok(SaveOutcome::Saved)
     }
     async fn load_checkpoint(
@@ -208,7 +211,11 @@ impl Bug for PruneLeavesTheEvents {
     async fn prune_run(&self, inner: &dyn Store, run: &RunKey) -> Pruned {
         let log = log(inner, run).await;
         let outcome = inner.prune_run(run).await?;
-        self.0.lock().expect("notes").entry(run.clone()).or_insert(log);
+        self.0
+            .lock()
+            .expect("notes")
+            .entry(run.clone())
+            .or_insert(log);
         Ok(outcome)
     }
     async fn list_events(

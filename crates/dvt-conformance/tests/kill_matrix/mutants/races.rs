@@ -36,7 +36,11 @@ macro_rules! on_append {
         struct $name;
         #[async_trait]
         impl Bug for $name {
-            async fn append_batch(&self, $inner: &dyn Store, $requests: &[AppendRequest]) -> Replies {
+            async fn append_batch(
+                &self,
+                $inner: &dyn Store,
+                $requests: &[AppendRequest],
+            ) -> Replies {
                 $body
             }
         }
@@ -44,7 +48,9 @@ macro_rules! on_append {
 }
 
 on_append!(NumberTakenTooEarly, |inner, requests| {
-    let [request] = requests else { return inner.append_batch(requests).await };
+    let [request] = requests else {
+        return inner.append_batch(requests).await;
+    };
     let mut number = head(inner, &request.run).await;
     yield_now().await;
     let mut replies = inner.append_batch(requests).await;
@@ -57,11 +63,17 @@ on_append!(NumberTakenTooEarly, |inner, requests| {
     replies
 });
 on_append!(KeyCheckedTooEarly, |inner, requests| {
-    let [request] = requests else { return inner.append_batch(requests).await };
-    let (log, before) = (log(inner, &request.run).await, head(inner, &request.run).await);
+    let [request] = requests else {
+        return inner.append_batch(requests).await;
+    };
+    let (log, before) = (
+        log(inner, &request.run).await,
+        head(inner, &request.run).await,
+    );
     yield_now().await;
     let fresh = |event: &Event| {
-        log.iter().all(|stored| stored.event.idempotency_key() != event.idempotency_key())
+        log.iter()
+            .all(|stored| stored.event.idempotency_key() != event.idempotency_key())
     };
     let after = head(inner, &request.run).await;
     let mut request = request.clone();
@@ -73,7 +85,9 @@ on_append!(KeyCheckedTooEarly, |inner, requests| {
     inner.append_batch(&[request]).await
 });
 on_append!(HeadCheckedTooEarly, |inner, requests| {
-    let [request] = requests else { return inner.append_batch(requests).await };
+    let [request] = requests else {
+        return inner.append_batch(requests).await;
+    };
     let expected = head(inner, &request.run).await;
     yield_now().await;
     let mut request = request.clone();
@@ -83,19 +97,27 @@ on_append!(HeadCheckedTooEarly, |inner, requests| {
     inner.append_batch(&[request]).await
 });
 on_append!(RaceCalledConflict, |inner, requests| {
-    let [request] = requests else { return inner.append_batch(requests).await };
+    let [request] = requests else {
+        return inner.append_batch(requests).await;
+    };
     let before = head(inner, &request.run).await;
     yield_now().await;
     let actual = head(inner, &request.run).await;
     match request.expected {
         Expected::At(expected) if expected == before && actual != before => {
-            Ok(vec![Err(AppendError::VersionConflict { run: request.run.clone(), expected, actual })])
+            Ok(vec![Err(AppendError::VersionConflict {
+                run: request.run.clone(),
+                expected,
+                actual,
+            })])
         }
         _ => inner.append_batch(requests).await,
     }
 });
 on_append!(AppendInTwoSteps, |inner, requests| {
-    let [request] = requests else { return inner.append_batch(requests).await };
+    let [request] = requests else {
+        return inner.append_batch(requests).await;
+    };
     if request.events.len() == 1
         || request.expected != Expected::Any
         || request.on_conflict == ConflictPolicy::Reject
@@ -128,9 +150,13 @@ impl Bug for LocksInCallOrder {
             {
                 tries += 1;
                 if tries == PATIENCE {
-                    held.iter().for_each(|run| _ = self.0.lock().expect("notes").remove(run));
+                    held.iter()
+                        .for_each(|run| _ = self.0.lock().expect("notes").remove(run));
                     let source = BoxError::from("deadlock detected");
-                    return Err(StoreError::Transient { operation: "append_batch", source });
+                    return Err(StoreError::Transient {
+                        operation: "append_batch",
+                        source,
+                    });
                 }
                 yield_now().await;
             }
@@ -140,7 +166,8 @@ impl Bug for LocksInCallOrder {
             }
         }
         let replies = inner.append_batch(requests).await;
-        held.iter().for_each(|run| _ = self.0.lock().expect("notes").remove(run));
+        held.iter()
+            .for_each(|run| _ = self.0.lock().expect("notes").remove(run));
         replies
     }
 }
@@ -175,12 +202,18 @@ impl Bug for BootstrapInTwoSteps {
         if inner.get_run(&request.run).await.is_ok() || request.events.is_empty() {
             return inner.bootstrap_run(request).await;
         }
-        let nothing = BootstrapRequest { events: Vec::new(), ..request.clone() };
+        let nothing = BootstrapRequest {
+            events: Vec::new(),
+            ..request.clone()
+        };
         let made = inner.bootstrap_run(&nothing).await?;
         yield_now().await;
         let append = AppendRequest::new(request.run.clone(), request.events.clone());
         let appended = inner.append_and_enqueue(append).await?;
-        Ok(BootstrapOutcome { events: appended.events, ..made })
+        Ok(BootstrapOutcome {
+            events: appended.events,
+            ..made
+        })
     }
 }
 
@@ -196,7 +229,10 @@ impl Bug for BootstrapCheckedTooEarly {
         let missing = inner.get_run(&request.run).await.is_err();
         yield_now().await;
         let outcome = inner.bootstrap_run(request).await?;
-        Ok(BootstrapOutcome { created: missing || outcome.created, ..outcome })
+        Ok(BootstrapOutcome {
+            created: missing || outcome.created,
+            ..outcome
+        })
     }
 }
 
@@ -233,7 +269,10 @@ impl Bug for RetryTwice {
         dead_letter_no: u64,
         note: &OperatorNote,
     ) -> Result<DeadLetter, OutboxError> {
-        let open = DeadLetterQuery { open_only: true, ..DeadLetterQuery::default() };
+        let open = DeadLetterQuery {
+            open_only: true,
+            ..DeadLetterQuery::default()
+        };
         let was_open = inner
             .list_dead_letters(&open)
             .await?

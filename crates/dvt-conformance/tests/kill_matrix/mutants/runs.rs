@@ -217,7 +217,9 @@ struct RunIdsAreGlobal(Mutex<HashMap<RunId, TenantId>>);
 impl RunIdsAreGlobal {
     fn owner(&self, run: &RunKey) -> RunKey {
         let mut owners = self.0.lock().expect("notes");
-        let owner = owners.entry(run.run_id.clone()).or_insert_with(|| run.tenant_id.clone());
+        let owner = owners
+            .entry(run.run_id.clone())
+            .or_insert_with(|| run.tenant_id.clone());
         RunKey::new(owner.clone(), run.run_id.clone())
     }
 }
@@ -225,12 +227,23 @@ impl RunIdsAreGlobal {
 impl Bug for RunIdsAreGlobal {
     async fn bootstrap_run(&self, inner: &dyn Store, request: &BootstrapRequest) -> Booted {
         let run = self.owner(&request.run);
-        inner.bootstrap_run(&BootstrapRequest { run, ..request.clone() }).await
+        inner
+            .bootstrap_run(&BootstrapRequest {
+                run,
+                ..request.clone()
+            })
+            .await
     }
     async fn get_run(&self, inner: &dyn Store, run: &RunKey) -> Result<RunRecord, StoreError> {
         inner.get_run(&self.owner(run)).await
     }
-    async fn list_events(&self, inner: &dyn Store, run: &RunKey, after_seq: u64, limit: u32) -> Page {
+    async fn list_events(
+        &self,
+        inner: &dyn Store,
+        run: &RunKey,
+        after_seq: u64,
+        limit: u32,
+    ) -> Page {
         inner.list_events(&self.owner(run), after_seq, limit).await
     }
 }
@@ -254,7 +267,9 @@ impl Bug for StatusOfTheLastEvent {
     async fn list_runs(&self, inner: &dyn Store, query: &RunQuery) -> Runs {
         let mut runs = inner.list_runs(query).await?;
         for record in &mut runs {
-            record.status = naive_status(inner, &record.run).await.unwrap_or(record.status);
+            record.status = naive_status(inner, &record.run)
+                .await
+                .unwrap_or(record.status);
         }
         Ok(runs)
     }
@@ -283,7 +298,11 @@ impl Bug for ProviderRefStays {
         provider_ref: &ProviderRef,
     ) -> Result<(), StoreError> {
         match inner.get_run(run).await? {
-            RunRecord { provider_ref: Some(_), pruned_at: None, .. } => Ok(()),
+            RunRecord {
+                provider_ref: Some(_),
+                pruned_at: None,
+                ..
+            } => Ok(()),
             _ => inner.save_provider_ref(run, provider_ref).await,
         }
     }
@@ -298,10 +317,20 @@ fn handle(inner: &dyn Store) -> usize {
 impl Bug for HandlesApart {
     async fn bootstrap_run(&self, inner: &dyn Store, request: &BootstrapRequest) -> Booted {
         let run = request.run.clone();
-        self.0.lock().expect("notes").entry(run).or_insert_with(|| handle(inner));
+        self.0
+            .lock()
+            .expect("notes")
+            .entry(run)
+            .or_insert_with(|| handle(inner));
         inner.bootstrap_run(request).await
     }
-    async fn list_events(&self, inner: &dyn Store, run: &RunKey, after_seq: u64, limit: u32) -> Page {
+    async fn list_events(
+        &self,
+        inner: &dyn Store,
+        run: &RunKey,
+        after_seq: u64,
+        limit: u32,
+    ) -> Page {
         let maker = self.0.lock().expect("notes").get(run).copied();
         if maker.is_some_and(|maker| maker != handle(inner)) {
             return Err(StoreError::RunNotFound { run: run.clone() });

@@ -6,7 +6,10 @@ pub(super) type Replies = Result<Vec<Result<AppendOutcome, AppendError>>, StoreE
 
 /// The accepted replies of a call.
 pub(super) fn accepted(replies: &mut Replies) -> impl Iterator<Item = &mut AppendOutcome> {
-    replies.iter_mut().flatten().filter_map(|reply| reply.as_mut().ok())
+    replies
+        .iter_mut()
+        .flatten()
+        .filter_map(|reply| reply.as_mut().ok())
 }
 
 /// Sends each request in a call of its own.
@@ -20,7 +23,10 @@ pub(super) async fn append_each(inner: &dyn Store, requests: &[AppendRequest]) -
 
 /// The log of a run as far as a page goes; empty if there is none.
 pub(super) async fn log(inner: &dyn Store, run: &RunKey) -> Vec<RunEvent> {
-    inner.list_events(run, 0, MAX_PAGE).await.map_or_else(|_| Vec::new(), |page| page.events)
+    inner
+        .list_events(run, 0, MAX_PAGE)
+        .await
+        .map_or_else(|_| Vec::new(), |page| page.events)
 }
 
 /// The event with another step, key and time.
@@ -39,7 +45,9 @@ pub(super) fn change_event(
 
 /// The event with its key changed.
 pub(super) fn rekey(event: &Event, change: impl Fn(&str) -> String) -> Event {
-    let key = change(event.idempotency_key().as_str()).parse().expect("still a key");
+    let key = change(event.idempotency_key().as_str())
+        .parse()
+        .expect("still a key");
     change_event(event, event.step_id().cloned(), key, event.emitted_at())
 }
 
@@ -58,5 +66,8 @@ pub(super) async fn clock(inner: &dyn Store) -> Timestamp {
         },
         events: Vec::new(),
     };
-    inner.bootstrap_run(&request).await.map_or(Timestamp::MIN, |outcome| outcome.created_at)
+    inner
+        .bootstrap_run(&request)
+        .await
+        .map_or(Timestamp::MIN, |outcome| outcome.created_at)
 }
