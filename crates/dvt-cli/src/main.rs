@@ -1,2 +1,49 @@
-//! The `dvt` command.
-fn main() {}
+#![doc = include_str!("../README.md")]
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+mod args;
+mod console;
+mod demo;
+mod drain;
+mod failure;
+mod key;
+mod reader;
+mod record;
+mod show;
+mod store;
+mod text;
+
+use self::args::{Args, Command};
+use self::console::Console;
+use self::failure::{Exit, Failure};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let mut console = Console::standard();
+    let outcome = run(args, &mut console).and_then(|exit| {
+        console.finish()?;
+        Ok(exit)
+    });
+    let exit = outcome.unwrap_or_else(|failure| {
+        console.complain(&failure);
+        failure.exit()
+    });
+    ExitCode::from(exit.code())
+}
+
+/// Everything runs on one thread: the input is one stream, and its order is the point.
+fn run(args: Args, console: &mut Console) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(Failure::Runtime)?;
+    runtime.block_on(async {
+        match args.command {
+            Command::Record(args) => record::command(&args, console).await,
+            Command::Key(args) => key::command(&args, console),
+            Command::Demo(args) => demo::command(&args, console).await,
+        }
+    })
+}

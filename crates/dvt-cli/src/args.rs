@@ -1,0 +1,130 @@
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+use crate::failure::EXIT_CODES;
+
+/// Records what happens to workflow runs, shows it, and hands it on in order.
+#[derive(Debug, Parser)]
+#[command(name = "dvt", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Record a stream of events, or the log of a dbt run.
+    Record(RecordArgs),
+    /// Print the idempotency key that is derived from an event's coordinates.
+    Key(KeyArgs),
+    /// Record a bundled dbt run, show it and deliver its events. Needs nothing.
+    Demo(DemoArgs),
+}
+
+const RECORD_EXAMPLES: &str = "\
+Examples:
+  dvt record events.ndjson --show
+  dbt build --log-format json --log-level debug | dvt record - --format dbt --show
+  dvt record events.ndjson --drain > delivered.ndjson
+
+Recording the same input again appends nothing: every event is known by its idempotency key.
+";
+
+/// `dvt record`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = format!("{RECORD_EXAMPLES}\n{EXIT_CODES}"))]
+pub(crate) struct RecordArgs {
+    /// The file to read, or `-` for standard input.
+    pub(crate) file: PathBuf,
+    /// How the input is written.
+    #[arg(long, value_enum, default_value_t = Format::Ndjson)]
+    pub(crate) format: Format,
+    /// Where to record: `memory:` keeps everything for the length of the command. [default: memory:]
+    #[arg(long, value_name = "URL", env = "DVT_STORE", hide_env_values = true)]
+    pub(crate) store: Option<String>,
+    /// Who the runs belong to; only with `--format dbt`. [default: default]
+    #[arg(long, value_name = "ID")]
+    pub(crate) tenant: Option<String>,
+    /// Where the runs ran; only with `--format dbt`. [default: default]
+    #[arg(long, value_name = "ID")]
+    pub(crate) environment: Option<String>,
+    /// Show each recorded run: its steps, and a timeline drawn to scale.
+    #[arg(long)]
+    pub(crate) show: bool,
+    /// Deliver all that is due to standard output, one JSON object per line, and acknowledge it.
+    ///
+    /// Everything else then goes to standard error.
+    #[arg(long)]
+    pub(crate) drain: bool,
+    /// Print the summary as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How an input is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// One event per line, as a JSON object.
+    Ndjson,
+    /// dbt's JSON log at level debug.
+    Dbt,
+}
+
+const KEY_EXAMPLES: &str = "\
+Examples:
+  dvt key --run-id run-1 --plan-id plan --plan-version 1 --event-type RunStarted
+  dvt key --run-id run-1 --plan-id plan --plan-version 1 --event-type StepFailed --step-id load --logical-attempt 2
+";
+
+/// `dvt key`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = KEY_EXAMPLES)]
+pub(crate) struct KeyArgs {
+    /// The run.
+    #[arg(long, value_name = "ID")]
+    pub(crate) run_id: String,
+    /// The plan.
+    #[arg(long, value_name = "ID")]
+    pub(crate) plan_id: String,
+    /// The version of the plan.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) plan_version: String,
+    /// The event's type, such as `StepCompleted`.
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) event_type: String,
+    /// The step; none for an event of the run itself.
+    #[arg(long, value_name = "ID")]
+    pub(crate) step_id: Option<String>,
+    /// The engine's attempt.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) logical_attempt: u64,
+    /// 2 for the second event at the same coordinates, such as a second pause.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) occurrence: u32,
+    /// Print an object with the key and the text that was hashed.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `dvt demo`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DemoArgs {
+    /// Print the delivered events as `dvt record --drain` does, and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+}

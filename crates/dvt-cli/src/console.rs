@@ -1,0 +1,173 @@
+use std::fmt;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+
+use crate::failure::Failure;
+
+/// Where the command writes: its product to `out`, everything about it to `err`.
+#[derive(Debug)]
+pub(crate) struct Console {
+    /// Standard output.
+    pub(crate) out: Page,
+    /// Standard error. Writing to it never fails: nobody could be told.
+    pub(crate) err: Page,
+}
+
+/// One of the two outputs, and what it can show.
+pub(crate) struct Page {
+    writer: Box<dyn Write + Send>,
+    /// Whether it understands colours.
+    pub(crate) paint: Paint,
+    /// Its width in columns.
+    pub(crate) width: usize,
+    /// Whether somebody is looking at it right now.
+    pub(crate) is_terminal: bool,
+}
+
+/// The width where nothing tells one.
+const DEFAULT_WIDTH: usize = 100;
+/// Narrower or wider than this nothing is readable.
+const WIDTHS: std::ops::RangeInclusive<usize> = 40..=240;
+
+impl Console {
+    /// The outputs of this process.
+    pub(crate) fn standard() -> Self {
+        let (out, err) = (io::stdout(), io::stderr());
+        let out_is_terminal = out.is_terminal();
+        let err_is_terminal = err.is_terminal();
+        let width = width();
+        Self {
+            out: Page {
+                // Not StdoutLock, which is bound to its thread; the buffer makes the lock per write cheap.
+                writer: Box::new(BufWriter::with_capacity(64 * 1024, out)),
+                paint: Paint::new(out_is_terminal),
+                width,
+                is_terminal: out_is_terminal,
+            },
+            err: Page {
+                writer: Box::new(Forgiving(err)),
+                paint: Paint::new(err_is_terminal),
+                width,
+                is_terminal: err_is_terminal,
+            },
+        }
+    }
+
+    /// Says why the command stopped.
+    pub(crate) fn complain(&mut self, failure: &Failure) {
+        if failure.is_quiet() {
+            return;
+        }
+        // What was printed before the failure belongs before its message.
+        let _ = self.out.flush();
+        let label = self.err.paint.paint(Tint::Red, "error:");
+        let _ = writeln!(self.err, "{label} {failure}");
+    }
+
+    /// Makes sure that everything is written.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl Page {
+    /// A page without colours that writes where a test can look.
+    #[cfg(test)]
+    pub(crate) fn plain(writer: impl Write + Send + 'static) -> Self {
+        Self {
+            writer: Box::new(writer),
+            paint: Paint(false),
+            width: DEFAULT_WIDTH,
+            is_terminal: false,
+        }
+    }
+}
+
+impl Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Page")
+            .field("width", &self.width)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether to write colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Paint(bool);
+
+/// The colours in use, by what they mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tint {
+    /// Ended well.
+    Green,
+    /// Ended badly.
+    Red,
+    /// Wants attention.
+    Yellow,
+    /// Going on.
+    Cyan,
+    /// Less important.
+    Dim,
+    /// More important.
+    Bold,
+}
+
+impl Paint {
+    /// Colours on a terminal, unless the user asked for none (<https://no-color.org>).
+    fn new(is_terminal: bool) -> Self {
+        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self(is_terminal && !unwanted && !dumb)
+    }
+
+    /// The text in a colour.
+    pub(crate) fn paint(self, tint: Tint, text: impl fmt::Display) -> String {
+        if !self.0 {
+            return text.to_string();
+        }
+        let code = match tint {
+            Tint::Green => "32",
+            Tint::Red => "31",
+            Tint::Yellow => "33",
+            Tint::Cyan => "36",
+            Tint::Dim => "2",
+            Tint::Bold => "1",
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+/// Drops what cannot be written.
+struct Forgiving<W>(W);
+
+impl<W: Write> Write for Forgiving<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = self.0.write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = self.0.flush();
+        Ok(())
+    }
+}
+
+/// `COLUMNS` wins: shells and tests set it.
+fn width() -> usize {
+    let told = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok());
+    let seen = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    told.or_else(seen)
+        .unwrap_or(DEFAULT_WIDTH)
+        .clamp(*WIDTHS.start(), *WIDTHS.end())
+}

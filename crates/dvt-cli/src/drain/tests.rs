@@ -1,0 +1,138 @@
+use dvt_adapter_memory::MemoryStore;
+use dvt_contracts::{
+    BootstrapRequest, Event, EventType, OutboxStorage as _, Payload, RunMetadata,
+    RunStateStore as _,
+};
+
+use super::*;
+
+async fn store(payloads: &[&str]) -> MemoryStore {
+    let store = MemoryStore::new();
+    let at = "2026-01-02T03:04:05Z".parse().unwrap();
+    let events = payloads.iter().enumerate().map(|(number, payload)| {
+        let event_type: EventType = format!("Custom{number}").parse().unwrap();
+        Event::new(
+            event_type,
+            None,
+            format!("key {number}").parse().unwrap(),
+            at,
+        )
+        .unwrap()
+        .with_payload(Payload::new(payload).unwrap())
+    });
+    store
+        .bootstrap_run(&BootstrapRequest {
+            run: RunKey::new("t".parse().unwrap(), "r \"1\"".parse().unwrap()),
+            metadata: RunMetadata {
+                project_id: "p".parse().unwrap(),
+                environment_id: "e".parse().unwrap(),
+                plan_id: "plan".parse().unwrap(),
+                plan_version: "1".parse().unwrap(),
+            },
+            events: events.collect(),
+        })
+        .await
+        .unwrap();
+    store
+}
+
+/// Takes some bytes and then fails, as a closed pipe does.
+#[derive(Debug)]
+struct Pipe {
+    room: usize,
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.room.checked_sub(bytes.len()) {
+            Some(room) => {
+                self.room = room;
+                Ok(bytes.len())
+            }
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn everything_due_is_written_in_order_and_acknowledged() {
+    let payloads: Vec<String> = (0..1_000).map(|number| number.to_string()).collect();
+    let payloads: Vec<&str> = payloads.iter().map(String::as_str).collect();
+    let store = store(&payloads).await;
+    let mut out = Vec::new();
+    to_ndjson(&store, &mut out).await.unwrap();
+    let lines: Vec<serde_json::Value> = String::from_utf8(out)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let seqs: Vec<_> = lines
+        .iter()
+        .map(|line| line["run_seq"].as_u64().unwrap())
+        .collect();
+    assert_eq!(seqs, (1..=1_000).collect::<Vec<_>>());
+    assert_eq!(store.stats().await.unwrap().pending_events, 0);
+
+    let mut again = Vec::new();
+    to_ndjson(&store, &mut again).await.unwrap();
+    assert!(again.is_empty());
+}
+
+#[tokio::test]
+async fn payloads_keep_their_bytes_and_lines_stay_whole() {
+    let odd = r#"{"a":1e100000,"a":-0,"s":"\n\u00e9"}"#;
+    let broken = "{\n\"a\":\r1}";
+    let store = store(&[odd, broken]).await;
+    let mut out = Vec::new();
+    to_ndjson(&store, &mut out).await.unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let lines: Vec<_> = text.split_terminator('\n').collect();
+    assert_eq!(lines.len(), 2);
+    assert!(
+        lines[0].ends_with(&format!(",\"payload\":{odd}}}")),
+        "{}",
+        lines[0]
+    );
+    assert!(
+        lines[1].ends_with(r#","payload_text":"{\n\"a\":\r1}"}"#),
+        "{}",
+        lines[1]
+    );
+    let first: serde_json::Value =
+        serde_json::from_str(&lines[0].replace("1e100000", "1")).unwrap();
+    assert_eq!(first["run_id"], "r \"1\"");
+    assert_eq!(first["step_id"], serde_json::Value::Null);
+    assert_eq!(first["claim_no"], 1);
+}
+
+#[tokio::test]
+async fn a_closed_pipe_acknowledges_nothing() {
+    let store = store(&["1", "2", "3"]).await;
+    let failure = to_ndjson(&store, &mut Pipe { room: 500 })
+        .await
+        .unwrap_err();
+    assert!(failure.is_quiet());
+    assert_eq!(failure.exit().code(), 5);
+    assert_eq!(store.stats().await.unwrap().pending_events, 3);
+
+    // It is due again at once, from the first event.
+    let mut out = Vec::new();
+    to_ndjson(&store, &mut out).await.unwrap();
+    assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 3);
+}
+
+#[tokio::test]
+async fn an_outbox_that_delivers_elsewhere_is_left_alone() {
+    let store = store(&["1"]).await;
+    store
+        .bind_destination(&"nats://bus/runs".parse().unwrap())
+        .await
+        .unwrap();
+    let failure = to_ndjson(&store, &mut Vec::new()).await.unwrap_err();
+    assert_eq!(failure.exit().code(), 4);
+    assert!(failure.to_string().contains("nats://bus/runs"), "{failure}");
+}

@@ -1,0 +1,134 @@
+use std::io;
+
+use dvt_contracts::{OutboxError, StoreError};
+
+/// How the command ends. The numbers are part of its interface: see [`EXIT_CODES`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Everything was done.
+    Done = 0,
+    /// Some lines of the input were rejected; the good ones were recorded.
+    Rejected = 1,
+    /// The command line is wrong. Also what the argument parser answers.
+    Usage = 2,
+    /// The input could not be read to its end.
+    Input = 3,
+    /// The store failed or refused.
+    Store = 4,
+    /// The output could not be written.
+    Output = 5,
+}
+
+/// The exit codes as `--help` lists them.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  some input lines were rejected; the good ones before and after them are recorded
+  2  the command line is wrong
+  3  the input cannot be read; what was read before is recorded
+  4  the store failed; repeating the command is safe
+  5  the output was closed; what could not be written is not acknowledged";
+
+impl Exit {
+    /// The number for the shell.
+    pub(crate) fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// Why the command stopped before its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Something that the argument parser cannot see.
+    #[error("{0}")]
+    Usage(String),
+    /// The input is not there, or stopped working.
+    #[error("cannot read {name}: {source}")]
+    Input {
+        /// The file, or `standard input`.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The run log failed.
+    #[error("the store failed: {}; repeating the command is safe, what is recorded stays", chain(.0))]
+    Store(#[from] StoreError),
+    /// The outbox failed.
+    #[error("the outbox failed: {}; repeating the command is safe, what is not acknowledged comes again", chain(.0))]
+    Outbox(#[from] OutboxError),
+    /// The output took no more.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+    /// The machine refused the little that the command needs to run at all.
+    #[error("cannot start: {0}")]
+    Runtime(io::Error),
+}
+
+impl Failure {
+    /// The exit code that tells this failure from the others.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) => Exit::Usage,
+            Self::Input { .. } => Exit::Input,
+            Self::Store(_) | Self::Outbox(_) | Self::Runtime(_) => Exit::Store,
+            Self::Output(_) => Exit::Output,
+        }
+    }
+
+    /// Whether the reader of our output has simply gone away, as `head` does. That needs no words.
+    pub(crate) fn is_quiet(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// An error with its causes on one line: adapters put the useful part into the source.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let source_text = source.to_string();
+        // Transparent errors repeat the words of their source.
+        if !text.ends_with(&source_text) {
+            text.push_str(": ");
+            text.push_str(&source_text);
+        }
+        cause = source.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_failure_tells_the_cause_and_that_repeating_is_safe() {
+        let failure = Failure::from(StoreError::Transient {
+            operation: "append_batch",
+            source: "connection refused".into(),
+        });
+        assert_eq!(failure.exit().code(), 4);
+        assert_eq!(
+            failure.to_string(),
+            "the store failed: append_batch failed for now, nothing was written: try again: connection refused; \
+             repeating the command is safe, what is recorded stays"
+        );
+    }
+
+    #[test]
+    fn every_exit_code_is_documented() {
+        for exit in [
+            Exit::Done,
+            Exit::Rejected,
+            Exit::Usage,
+            Exit::Input,
+            Exit::Store,
+            Exit::Output,
+        ] {
+            assert!(
+                EXIT_CODES.contains(&format!("\n  {}  ", exit.code())),
+                "{exit:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! From input bytes to events: one module per format.
+
+use dvt_contracts::{Event, ProviderRef, RunKey, RunMetadata};
+
+mod dbt;
+mod json_error;
+mod lines;
+mod ndjson;
+
+pub(crate) use self::dbt::{DbtOptions, DbtReader};
+pub(crate) use self::lines::Lines;
+pub(crate) use self::ndjson::NdjsonReader;
+
+/// What a format makes of its lines.
+pub(crate) trait Reader: std::fmt::Debug + Send {
+    /// The longest line that can hold anything useful, in bytes without its line break.
+    fn line_limit(&self) -> usize;
+
+    /// Takes in one line that is not blank. A line may give no item yet, or several.
+    fn line(&mut self, number: u64, text: &str, items: &mut Vec<Item>);
+
+    /// Gives what was held back for lines that never came.
+    fn finish(&mut self, items: &mut Vec<Item>);
+
+    /// What the user should know about an input that was read without errors and still tells little.
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
+/// What a line gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Item {
+    /// An event to record.
+    Record(Box<Record>),
+    /// Nothing to record, and why that is right: the kind of line.
+    Ignored(String),
+    /// A line that should have been an event.
+    Rejected {
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// An event with everything that is needed to record it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// The line that it comes from, counted from 1.
+    pub(crate) line: u64,
+    /// Its run.
+    pub(crate) run: RunKey,
+    /// What the line says its run is a run of.
+    pub(crate) metadata: RunMetadata,
+    /// The event.
+    pub(crate) event: Event,
+    /// The `run_seq` that the line says the event has.
+    pub(crate) run_seq: Option<u64>,
+    /// Where the line says the provider knows the run.
+    pub(crate) provider_ref: Option<ProviderRef>,
+}

@@ -1,0 +1,154 @@
+//! `dvt record`: from an input to a store.
+
+use std::fs::File;
+use std::io::{self, Read, Write as _};
+
+use dvt_contracts::{EnvironmentId, InvalidIdentifier, Store, TenantId};
+
+use crate::args::{Format, RecordArgs};
+use crate::console::{Console, Page};
+use crate::failure::{Exit, Failure};
+use crate::reader::{DbtOptions, DbtReader, NdjsonReader, Reader};
+use crate::{drain, show, store};
+
+mod batch;
+mod progress;
+mod recorder;
+mod runs;
+mod summary;
+mod tally;
+
+pub(crate) use self::recorder::{Input, record};
+pub(crate) use self::tally::Tally;
+
+/// Runs the command.
+pub(crate) async fn command(args: &RecordArgs, console: &mut Console) -> Result<Exit, Failure> {
+    let mut reader = reader(args)?;
+    let store = store::open(args.store.as_deref())?;
+    let input = open(args)?;
+    let mut tally = Tally::default();
+    let recorded = record(input, &mut *reader, &*store, &mut console.err, &mut tally).await;
+    // Whatever was recorded before a failure is there, so it is told.
+    let told = tell(args, &tally, &*store, console, recorded.is_ok()).await;
+    if let Some(hint) = reader.hint() {
+        writeln!(console.err, "hint: {hint}")?;
+    }
+    recorded?;
+    told?;
+    if args.drain {
+        drain::to_ndjson(&*store, &mut console.out).await?;
+    }
+    Ok(if tally.rejected > 0 {
+        Exit::Rejected
+    } else {
+        Exit::Done
+    })
+}
+
+/// Standard output carries one thing: the events if they are drained, else the JSON summary if it is asked for,
+/// else words. The rest goes to standard error.
+async fn tell(
+    args: &RecordArgs,
+    tally: &Tally,
+    store: &dyn Store,
+    console: &mut Console,
+    complete: bool,
+) -> Result<(), Failure> {
+    let words = if args.drain || args.json {
+        &mut console.err
+    } else {
+        &mut console.out
+    };
+    if args.show {
+        show_runs(tally, store, words).await?;
+    }
+    if args.json {
+        let product = if args.drain {
+            &mut console.err
+        } else {
+            &mut console.out
+        };
+        summary::write_json(tally, store, complete, product).await?;
+    } else {
+        summary::write_words(tally, store, complete, words).await?;
+    }
+    console.out.flush()?;
+    Ok(())
+}
+
+/// More runs than this are a wall of text.
+const SHOWN_RUNS: usize = 20;
+
+async fn show_runs(tally: &Tally, store: &dyn Store, page: &mut Page) -> Result<(), Failure> {
+    let recent: Vec<_> = tally.runs.recent().collect();
+    let first = recent.len().saturating_sub(SHOWN_RUNS);
+    if tally.runs.total() > SHOWN_RUNS as u64 {
+        let hidden = tally.runs.total() - SHOWN_RUNS as u64;
+        writeln!(
+            page,
+            "showing the last {SHOWN_RUNS} runs; {hidden} before them are not shown\n"
+        )?;
+    }
+    for run in &recent[first..] {
+        show::run(store, run, page).await?;
+    }
+    Ok(())
+}
+
+fn reader(args: &RecordArgs) -> Result<Box<dyn Reader>, Failure> {
+    match args.format {
+        Format::Ndjson => {
+            let misplaced = [
+                ("--tenant", &args.tenant),
+                ("--environment", &args.environment),
+            ];
+            match misplaced.into_iter().find(|(_, value)| value.is_some()) {
+                Some((flag, _)) => Err(Failure::Usage(format!(
+                    "{flag} is for --format dbt: each NDJSON line names its own, so leave {flag} out"
+                ))),
+                None => Ok(Box::new(NdjsonReader::default())),
+            }
+        }
+        Format::Dbt => Ok(Box::new(DbtReader::new(dbt_options(args)?))),
+    }
+}
+
+fn dbt_options(args: &RecordArgs) -> Result<DbtOptions, Failure> {
+    let usage = |error: InvalidIdentifier| Failure::Usage(error.to_string());
+    let or_default = |given: &Option<String>| given.clone().unwrap_or_else(|| "default".to_owned());
+    Ok(DbtOptions {
+        tenant_id: TenantId::new(or_default(&args.tenant)).map_err(usage)?,
+        environment_id: EnvironmentId::new(or_default(&args.environment)).map_err(usage)?,
+    })
+}
+
+fn open(args: &RecordArgs) -> Result<Input<Box<dyn Read + Send>>, Failure> {
+    if args.file.as_os_str() == "-" {
+        return Ok(Input {
+            name: "standard input".into(),
+            size: None,
+            stream: Box::new(io::stdin()),
+        });
+    }
+    let name = args.file.display().to_string();
+    let open = || -> io::Result<_> {
+        let file = File::open(&args.file)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(io::Error::other("expected a file, found a directory"));
+        }
+        let size = metadata.is_file().then_some(metadata.len());
+        Ok((file, size))
+    };
+    match open() {
+        Ok((file, size)) => Ok(Input {
+            name,
+            size,
+            stream: Box::new(file),
+        }),
+        Err(source) => Err(Failure::Input { name, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

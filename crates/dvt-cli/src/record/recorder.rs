@@ -1,0 +1,348 @@
+use std::io::Read;
+
+use dvt_contracts::{
+    AppendError, Appended, BootstrapRequest, BoxError, Disposition, RunKey, RunMetadata, RunRecord,
+    RunStateStore, StoreError,
+};
+
+use super::batch::{Batch, Part, Source};
+use super::progress::Progress;
+use super::runs::{KnownRun, KnownRuns};
+use super::tally::Tally;
+use crate::console::Page;
+use crate::failure::Failure;
+use crate::reader::{Item, Lines, Reader, Record};
+
+/// What to read.
+#[derive(Debug)]
+pub(crate) struct Input<R> {
+    /// What messages call it.
+    pub(crate) name: String,
+    /// Its size in bytes, if it has one.
+    pub(crate) size: Option<u64>,
+    /// Its bytes.
+    pub(crate) stream: R,
+}
+
+/// Drawing progress costs a look at the clock; this often is enough.
+const LINES_PER_LOOK: u64 = 256;
+
+/// Records an input and counts in `tally`, which also tells how far it came if it fails.
+pub(crate) async fn record<R: Read + Send>(
+    input: Input<R>,
+    reader: &mut dyn Reader,
+    store: &dyn RunStateStore,
+    page: &mut Page,
+    tally: &mut Tally,
+) -> Result<(), Failure> {
+    let progress = Progress::new(page, input.size);
+    let (known, batch) = Default::default();
+    let mut recorder = Recorder {
+        store,
+        known,
+        batch,
+        tally,
+        progress,
+    };
+    let outcome = recorder.run(input, reader).await;
+    recorder.progress.clear();
+    outcome
+}
+
+#[derive(Debug)]
+struct Recorder<'a> {
+    store: &'a dyn RunStateStore,
+    known: KnownRuns,
+    batch: Batch,
+    tally: &'a mut Tally,
+    progress: Progress<'a>,
+}
+
+impl Recorder<'_> {
+    async fn run<R: Read + Send>(
+        &mut self,
+        input: Input<R>,
+        reader: &mut dyn Reader,
+    ) -> Result<(), Failure> {
+        let mut lines = Lines::new(input.stream, reader.line_limit());
+        let mut items = Vec::new();
+        let end = loop {
+            match lines.next_line() {
+                Ok(Some(line)) => match line.text {
+                    Ok(text) if text.trim_ascii().is_empty() => self.tally.blank += 1,
+                    Ok(text) => reader.line(line.number, text, &mut items),
+                    Err(bad) => items.push(Item::Rejected {
+                        line: line.number,
+                        reason: bad.to_string(),
+                    }),
+                },
+                Ok(None) => break Ok(()),
+                Err(source) => {
+                    break Err(Failure::Input {
+                        name: input.name,
+                        source,
+                    });
+                }
+            }
+            self.tally.lines = lines.number();
+            self.tally.bytes = lines.bytes();
+            for item in items.drain(..) {
+                self.take(item).await?;
+            }
+            if self.tally.lines.is_multiple_of(LINES_PER_LOOK) {
+                self.progress.draw(self.tally.lines, self.tally.bytes);
+            }
+        };
+        if end.is_ok() {
+            // Not after a failure: what is held back for later lines would be decided without them.
+            reader.finish(&mut items);
+        }
+        for item in items {
+            self.take(item).await?;
+        }
+        self.flush().await?;
+        end
+    }
+
+    async fn take(&mut self, item: Item) -> Result<(), Failure> {
+        match item {
+            Item::Ignored(kind) => self.tally.ignored.count(kind),
+            Item::Rejected { line, reason } => self.reject(line, &reason),
+            Item::Record(record) => {
+                if let Err(reason) = self.prepare(&record).await? {
+                    self.reject(record.line, &reason);
+                    return Ok(());
+                }
+                if !self.batch.has_room_for(&record.event) {
+                    self.flush().await?;
+                }
+                self.batch.push(*record);
+            }
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, line: u64, reason: &str) {
+        self.tally.rejected += 1;
+        self.progress.rejected(line, reason);
+    }
+
+    /// Makes sure that the run is there and is the run that the line means. The inner error says why not.
+    async fn prepare(&mut self, record: &Record) -> Result<Result<(), String>, Failure> {
+        if self.known.get(&record.run).is_none() {
+            let found = match record.run_seq {
+                // A first event with another number is wrong, and a wrong line makes no run.
+                Some(seq) if seq != 1 => look_up(self.store, &record.run, seq).await?,
+                _ => self.bootstrap(record).await?,
+            };
+            match found {
+                Ok(known) => self.known.insert(record.run.clone(), known),
+                Err(reason) => return Ok(Err(reason)),
+            }
+        }
+        Ok(match self.known.get(&record.run) {
+            Some(KnownRun::Open { metadata, .. }) => {
+                same_metadata(&record.run, metadata, &record.metadata)
+            }
+            Some(KnownRun::Closed { reason }) => Err(reason.clone()),
+            None => Ok(()),
+        })
+    }
+
+    async fn bootstrap(&mut self, record: &Record) -> Result<Result<KnownRun, String>, Failure> {
+        let request = BootstrapRequest {
+            run: record.run.clone(),
+            metadata: record.metadata.clone(),
+            events: Vec::new(),
+        };
+        match self.store.bootstrap_run(&request).await {
+            Ok(outcome) => {
+                self.tally.created += u64::from(outcome.created);
+                Ok(Ok(KnownRun::Open {
+                    metadata: request.metadata,
+                    provider_ref: None,
+                }))
+            }
+            Err(StoreError::RunAlreadyExists { run }) => {
+                Ok(Ok(known(self.store.get_run(&run).await?)))
+            }
+            Err(error @ StoreError::RunPruned { .. }) => Ok(Ok(KnownRun::Closed {
+                reason: error.to_string(),
+            })),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), Failure> {
+        let parts = self.batch.take();
+        let mut refused = Vec::new();
+        self.send(parts, |part, error| refused.push((part, error)))
+            .await?;
+        for (part, error) in refused {
+            if part.sources.len() == 1 {
+                self.refuse(&part, &error);
+                continue;
+            }
+            // One event spoils its request; alone, the good ones are taken.
+            let mut alone = Vec::new();
+            self.send(part.apart().collect(), |part, error| {
+                alone.push((part, error))
+            })
+            .await?;
+            alone
+                .iter()
+                .for_each(|(part, error)| self.refuse(part, error));
+        }
+        Ok(())
+    }
+
+    async fn send(
+        &mut self,
+        parts: Vec<Part>,
+        mut refused: impl FnMut(Part, AppendError) + Send,
+    ) -> Result<(), Failure> {
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let (requests, sources): (Vec<_>, Vec<_>) = parts
+            .into_iter()
+            .map(|part| (part.request, part.sources))
+            .unzip();
+        let replies = self.store.append_batch(&requests).await?;
+        if replies.len() != requests.len() {
+            let source = BoxError::from(format!(
+                "{} requests, {} replies",
+                requests.len(),
+                replies.len()
+            ));
+            return Err(StoreError::Bug {
+                operation: "append_batch",
+                source,
+            }
+            .into());
+        }
+        for ((request, sources), reply) in requests.into_iter().zip(sources).zip(replies) {
+            match reply {
+                Err(error) => refused(Part { request, sources }, error),
+                Ok(outcome) => {
+                    for (source, appended) in sources.into_iter().zip(&outcome.events) {
+                        self.settle(&request.run, source, appended).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn settle(
+        &mut self,
+        run: &RunKey,
+        source: Source,
+        appended: &Appended,
+    ) -> Result<(), Failure> {
+        let stored = appended.stored.run_seq;
+        if let Some(expected) = source.run_seq.filter(|seq| *seq != stored) {
+            let reason =
+                format!("run_seq {expected} found, but run {run} has the event as {stored}");
+            self.reject(source.line, &reason);
+            return Ok(());
+        }
+        match appended.disposition {
+            Disposition::Appended => self.tally.appended += 1,
+            Disposition::Duplicate { same_content } => {
+                self.tally.duplicates += 1;
+                self.tally.differing += u64::from(!same_content);
+            }
+        }
+        self.tally.runs.note(run);
+        let Some(given) = source.provider_ref else {
+            return Ok(());
+        };
+        if let Some(KnownRun::Open { provider_ref, .. }) = self.known.get(run) {
+            if provider_ref.as_ref() == Some(&given) {
+                return Ok(());
+            }
+            *provider_ref = Some(given.clone());
+        }
+        Ok(self.store.save_provider_ref(run, &given).await?)
+    }
+
+    fn refuse(&mut self, part: &Part, error: &AppendError) {
+        for source in &part.sources {
+            let reason = match (error, source.run_seq) {
+                (AppendError::VersionConflict { run, actual, .. }, Some(seq)) => {
+                    let next = actual.saturating_add(1);
+                    format!(
+                        "run_seq {seq} found, expected {next}: the log of run {run} ends at {actual}"
+                    )
+                }
+                _ => error.to_string(),
+            };
+            self.reject(source.line, &reason);
+        }
+    }
+}
+
+/// What is known about a run that no line may make.
+async fn look_up(
+    store: &dyn RunStateStore,
+    run: &RunKey,
+    seq: u64,
+) -> Result<Result<KnownRun, String>, Failure> {
+    match store.get_run(run).await {
+        Ok(record) => Ok(Ok(known(record))),
+        Err(StoreError::RunNotFound { .. }) => Ok(Err(format!(
+            "run_seq {seq} found, expected 1: run {run} has no events yet"
+        ))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What is known about a run that is there.
+fn known(record: RunRecord) -> KnownRun {
+    match record.pruned_at {
+        Some(pruned_at) => {
+            let run = record.run;
+            KnownRun::Closed {
+                reason: StoreError::RunPruned { run, pruned_at }.to_string(),
+            }
+        }
+        None => KnownRun::Open {
+            metadata: record.metadata,
+            provider_ref: record.provider_ref,
+        },
+    }
+}
+
+fn same_metadata(run: &RunKey, stored: &RunMetadata, found: &RunMetadata) -> Result<(), String> {
+    if stored == found {
+        return Ok(());
+    }
+    let fields = [
+        (
+            "project_id",
+            stored.project_id.as_str(),
+            found.project_id.as_str(),
+        ),
+        (
+            "environment_id",
+            stored.environment_id.as_str(),
+            found.environment_id.as_str(),
+        ),
+        ("plan_id", stored.plan_id.as_str(), found.plan_id.as_str()),
+        (
+            "plan_version",
+            stored.plan_version.as_str(),
+            found.plan_version.as_str(),
+        ),
+    ];
+    let differences: Vec<_> = fields
+        .into_iter()
+        .filter(|(_, stored, found)| stored != found)
+        .map(|(name, stored, found)| format!("{name} {found:?} found, expected {stored:?}"))
+        .collect();
+    Err(format!(
+        "{}: run {run} keeps the metadata it began with",
+        differences.join(", ")
+    ))
+}

@@ -1,0 +1,164 @@
+//! A run as a person wants to see it, read back from the store.
+
+use std::io::Write as _;
+
+use dvt_contracts::{
+    Anomaly, AnomalyKind, MAX_PAGE, RunKey, RunRecord, RunState, RunStatus, Store, Timestamp,
+};
+
+use crate::console::{Page, Tint};
+use crate::failure::Failure;
+use crate::text;
+
+mod attempts;
+mod scale;
+mod table;
+mod timeline;
+
+use self::attempts::Attempts;
+
+/// Shows one run: header, steps, timeline, anomalies.
+pub(crate) async fn run(store: &dyn Store, run: &RunKey, page: &mut Page) -> Result<(), Failure> {
+    let record = store.get_run(run).await?;
+    let mut state = RunState::new();
+    let mut attempts = Attempts::default();
+    loop {
+        let after = state.last_seq();
+        let events = store.list_events(run, after, MAX_PAGE).await?;
+        for event in &events.events {
+            state.fold(event);
+            attempts.fold(event);
+        }
+        if events.is_last(after) || events.events.is_empty() {
+            break;
+        }
+    }
+    header(&record, &state, &attempts, page)?;
+    let (rows, hidden) = attempts.rows_to_show();
+    if !rows.is_empty() {
+        let span = attempts.span();
+        writeln!(page)?;
+        table::write(&rows, span.start, page)?;
+        writeln!(page)?;
+        timeline::write(&rows, span, page)?;
+        if hidden > 0 {
+            let hidden = text::counted(hidden as u64, "step");
+            writeln!(
+                page,
+                "{hidden} more not shown: these are the longest, the failed and the skipped ones"
+            )?;
+        }
+    }
+    anomalies(&state, page)?;
+    writeln!(page)?;
+    Ok(())
+}
+
+/// The colour of a run's status.
+fn tint(status: RunStatus) -> Tint {
+    match status {
+        RunStatus::Completed => Tint::Green,
+        RunStatus::Failed => Tint::Red,
+        RunStatus::Cancelled | RunStatus::Paused => Tint::Yellow,
+        RunStatus::Running => Tint::Cyan,
+        RunStatus::Pending => Tint::Dim,
+    }
+}
+
+fn header(
+    record: &RunRecord,
+    state: &RunState,
+    attempts: &Attempts,
+    page: &mut Page,
+) -> std::io::Result<()> {
+    let metadata = &record.metadata;
+    let status = page.paint.paint(tint(record.status), record.status);
+    let name = page
+        .paint
+        .paint(Tint::Bold, format_args!("run {}", record.run.run_id));
+    writeln!(page, "{name}  {status}")?;
+    let plan = format!("{} version {}", metadata.plan_id, metadata.plan_version);
+    let mut fields = vec![
+        ("tenant", record.run.tenant_id.to_string()),
+        ("project", metadata.project_id.to_string()),
+        ("environment", metadata.environment_id.to_string()),
+        ("plan", plan),
+    ];
+    if let Some(provider) = &record.provider_ref {
+        fields.push((
+            "provider",
+            format!("{} {}", provider.provider(), provider.workflow_id()),
+        ));
+    }
+    if let Some(started) = state.started_at() {
+        fields.push(("started", started.to_string()));
+        fields.push((
+            "duration",
+            duration(started, state.ended_at(), attempts.span().end),
+        ));
+    }
+    fields.push(("log", text::counted(record.head, "event")));
+    if let Some(pruned_at) = record.pruned_at {
+        fields.push(("pruned", pruned_at.to_string()));
+    }
+    let counts = attempts.counts();
+    if !counts.is_empty() {
+        fields.push(("steps", counts));
+    }
+    for (label, value) in fields {
+        writeln!(
+            page,
+            "  {label:<12} {}",
+            text::shortened(&value, page.width.saturating_sub(15))
+        )?;
+    }
+    Ok(())
+}
+
+fn duration(started: Timestamp, ended: Option<Timestamp>, last: Timestamp) -> String {
+    match ended {
+        Some(ended) => text::duration(ended.saturating_since(started)),
+        None => format!("{} so far", text::duration(last.saturating_since(started))),
+    }
+}
+
+/// A log with thousands of anomalies has one cause.
+const LISTED_ANOMALIES: usize = 10;
+
+fn anomalies(state: &RunState, page: &mut Page) -> std::io::Result<()> {
+    let total = state.anomalies_total();
+    if total == 0 {
+        return Ok(());
+    }
+    let label = match total {
+        1 => "1 anomaly".to_owned(),
+        _ => format!("{} anomalies", text::grouped(total)),
+    };
+    writeln!(page, "\n{}", page.paint.paint(Tint::Yellow, label))?;
+    for anomaly in state.anomalies().iter().take(LISTED_ANOMALIES) {
+        let line = format!("event {}: {}", anomaly.run_seq, told(anomaly));
+        writeln!(
+            page,
+            "  {}",
+            text::shortened(&line, page.width.saturating_sub(2))
+        )?;
+    }
+    if total > LISTED_ANOMALIES as u64 {
+        let hidden = text::grouped(total - LISTED_ANOMALIES as u64);
+        writeln!(page, "  and {hidden} more")?;
+    }
+    Ok(())
+}
+
+fn told(anomaly: &Anomaly) -> String {
+    match &anomaly.kind {
+        AnomalyKind::Illegal(illegal) => illegal.to_string(),
+        AnomalyKind::OpenSteps(open) => {
+            format!(
+                "the run completed while {} had not ended",
+                text::counted(*open, "step")
+            )
+        }
+        other => format!("{other:?}"),
+    }
+}

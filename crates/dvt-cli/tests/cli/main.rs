@@ -1,0 +1,13 @@
+//! The command as a whole: arguments and input in, output and exit code out.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests"
+)]
+
+mod common;
+mod dbt;
+mod drain;
+mod key;
+mod record;
