@@ -4,11 +4,18 @@ use std::sync::Arc;
 
 use crate::bug::Bug;
 
+pub(crate) use self::tools::CLOCK_TENANT;
+
 mod append;
+mod claiming;
+mod failing;
 mod keys;
 mod log;
+mod operating;
+mod peeking;
 mod races;
 mod runs;
+mod settling;
 mod tools;
 
 /// A bug and what to say about it.
@@ -33,6 +40,44 @@ macro_rules! planted {
 }
 use planted;
 
+/// A bug in one method, without notes.
+macro_rules! on {
+    (
+        $name:ident,
+        $method:ident($($argument:ident: $type:ty),*) -> $reply:ty,
+        |$inner:ident| $body:expr
+    ) => {
+        #[derive(Debug, Default)]
+        struct $name;
+        #[async_trait]
+        impl $crate::bug::Bug for $name {
+            async fn $method(&self, $inner: &dyn Store, $($argument: $type),*) -> $reply {
+                $body
+            }
+        }
+    };
+}
+use on;
+
+/// A bug in `append_batch`, without notes.
+macro_rules! on_append {
+    ($name:ident, |$inner:ident, $requests:ident| $body:expr) => {
+        #[derive(Debug, Default)]
+        struct $name;
+        #[async_trait]
+        impl $crate::bug::Bug for $name {
+            async fn append_batch(
+                &self,
+                $inner: &dyn Store,
+                $requests: &[AppendRequest],
+            ) -> $crate::mutants::tools::Replies {
+                $body
+            }
+        }
+    };
+}
+use on_append;
+
 /// Every planted bug.
 pub(crate) fn all() -> Vec<Planted> {
     [
@@ -40,6 +85,11 @@ pub(crate) fn all() -> Vec<Planted> {
         keys::PLANTED,
         runs::PLANTED,
         log::PLANTED,
+        claiming::PLANTED,
+        settling::PLANTED,
+        failing::PLANTED,
+        operating::PLANTED,
+        peeking::PLANTED,
         races::PLANTED,
     ]
     .concat()

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use dvt_contracts::*;
 
-use super::planted;
-use super::tools::{CLOCK_TENANT, Replies, accepted, append_each, change_event, clock, log, rekey};
+use super::{on_append, planted};
+use super::tools::{Replies, accepted, append_each, change_event, clock, log, rekey};
 use crate::bug::Bug;
 
 planted! {
@@ -36,23 +36,6 @@ planted! {
     ExpectedBeforeDuplicates => "checks the expected head before it looks the keys up",
     PartlyKnownPasses => "does not hold a partly known request to its expected head",
     EqualHeadRefused => "refuses an expected head of 0 for an empty log",
-}
-
-macro_rules! on_append {
-    ($name:ident, |$inner:ident, $requests:ident| $body:expr) => {
-        #[derive(Debug, Default)]
-        struct $name;
-        #[async_trait]
-        impl Bug for $name {
-            async fn append_batch(
-                &self,
-                $inner: &dyn Store,
-                $requests: &[AppendRequest],
-            ) -> Replies {
-                $body
-            }
-        }
-    };
 }
 
 /// Appends the requests with every event changed.
@@ -346,16 +329,6 @@ impl Bug for PersistedAtFollowsTheClock {
             }
         }
         Ok(page)
-    }
-    async fn list_tenants(
-        &self,
-        inner: &dyn Store,
-        after: Option<&TenantId>,
-        limit: u32,
-    ) -> Result<Vec<TenantId>, StoreError> {
-        let mut tenants = inner.list_tenants(after, limit).await?;
-        tenants.retain(|tenant| tenant.as_str() != CLOCK_TENANT);
-        Ok(tenants)
     }
 }
 

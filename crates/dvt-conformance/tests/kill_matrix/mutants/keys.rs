@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use dvt_contracts::*;
 
-use super::planted;
+use super::{on_append, planted};
 use super::tools::{Replies, log, rekey};
 use crate::bug::Bug;
 
@@ -26,23 +26,6 @@ planted! {
     RejectRefusesAll => "refuses every duplicate under `Reject`",
     RejectSeesTheLogOnly => "does not see a key repeated with other content within a request under `Reject`",
     ConflictWithoutEvidence => "does not tell the stored event of an idempotency conflict",
-}
-
-macro_rules! on_append {
-    ($name:ident, |$inner:ident, $requests:ident| $body:expr) => {
-        #[derive(Debug, Default)]
-        struct $name;
-        #[async_trait]
-        impl Bug for $name {
-            async fn append_batch(
-                &self,
-                $inner: &dyn Store,
-                $requests: &[AppendRequest],
-            ) -> Replies {
-                $body
-            }
-        }
-    };
 }
 
 /// The replies with every event changed, beside the event that the caller sent for it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use dvt_contracts::*;
 
-use super::planted;
+use super::{on, planted};
 use super::tools::{clock, log};
 use crate::bug::Bug;
 
@@ -39,19 +39,6 @@ planted! {
 type Page = Result<EventPage, StoreError>;
 type Pruned = Result<PruneOutcome, StoreError>;
 type Saved = Result<SaveOutcome, StoreError>;
-
-macro_rules! on {
-    ($name:ident, $method:ident($($argument:ident: $type:ty),*) -> $reply:ty, |$inner:ident| $body:expr) => {
-        #[derive(Debug, Default)]
-        struct $name;
-        #[async_trait]
-        impl Bug for $name {
-            async fn $method(&self, $inner: &dyn Store, $($argument: $type),*) -> $reply {
-                $body
-            }
-        }
-    };
-}
 
 on!(EventPagesOverlap, list_events(run: &RunKey, after_seq: u64, limit: u32) -> Page, |inner| {
     inner.list_events(run, after_seq.saturating_sub(1), limit).await

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use dvt_contracts::*;
 use tokio::task::yield_now;
 
-use super::planted;
+use super::{on_append, planted};
 use super::tools::{Replies, accepted, log, rekey};
 use crate::bug::Bug;
 
@@ -28,23 +28,6 @@ planted! {
 
 async fn head(inner: &dyn Store, run: &RunKey) -> u64 {
     inner.get_run(run).await.map_or(0, |record| record.head)
-}
-
-macro_rules! on_append {
-    ($name:ident, |$inner:ident, $requests:ident| $body:expr) => {
-        #[derive(Debug, Default)]
-        struct $name;
-        #[async_trait]
-        impl Bug for $name {
-            async fn append_batch(
-                &self,
-                $inner: &dyn Store,
-                $requests: &[AppendRequest],
-            ) -> Replies {
-                $body
-            }
-        }
-    };
 }
 
 on_append!(NumberTakenTooEarly, |inner, requests| {

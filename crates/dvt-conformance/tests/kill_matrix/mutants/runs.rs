@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use dvt_contracts::*;
 
-use super::planted;
+use super::{on, planted};
 use super::tools::log;
 use crate::bug::Bug;
 
@@ -43,19 +43,6 @@ planted! {
 type Runs = Result<Vec<RunRecord>, StoreError>;
 type Booted = Result<BootstrapOutcome, StoreError>;
 type Page = Result<EventPage, StoreError>;
-
-macro_rules! on {
-    ($name:ident, $method:ident($($argument:ident: $type:ty),*) -> $reply:ty, |$inner:ident| $body:expr) => {
-        #[derive(Debug, Default)]
-        struct $name;
-        #[async_trait]
-        impl Bug for $name {
-            async fn $method(&self, $inner: &dyn Store, $($argument: $type),*) -> $reply {
-                $body
-            }
-        }
-    };
-}
 
 on!(EmptyRunIsRunning, get_run(run: &RunKey) -> Result<RunRecord, StoreError>, |inner| {
     let mut record = inner.get_run(run).await?;

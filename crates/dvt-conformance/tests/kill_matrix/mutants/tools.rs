@@ -52,7 +52,7 @@ pub(super) fn rekey(event: &Event, change: impl Fn(&str) -> String) -> Event {
 }
 
 /// The tenant whose runs [`clock`] makes.
-pub(super) const CLOCK_TENANT: &str = "mutant's clock";
+pub(crate) const CLOCK_TENANT: &str = "mutant's clock";
 
 /// The time of the store below: that of a run made to see it.
 pub(super) async fn clock(inner: &dyn Store) -> Timestamp {
@@ -70,4 +70,29 @@ pub(super) async fn clock(inner: &dyn Store) -> Timestamp {
         .bootstrap_run(&request)
         .await
         .map_or(Timestamp::MIN, |outcome| outcome.created_at)
+}
+
+pub(super) type Claimed = Result<Vec<ClaimedRun>, OutboxError>;
+pub(super) type Marked = Result<Vec<Result<(), LeaseError>>, OutboxError>;
+
+/// Claims everything that is due, brings it into another order, keeps as many runs as asked for and gives the others
+/// back.
+pub(super) async fn claim_and_keep(
+    inner: &dyn Store,
+    request: &ClaimRequest,
+    order: impl Fn(&mut Vec<ClaimedRun>) + Send,
+) -> Claimed {
+    let all = ClaimRequest { max_runs: request.max_runs.min(1) * MAX_CLAIM, ..*request };
+    let mut claimed = inner.claim(&all).await?;
+    order(&mut claimed);
+    let rest = claimed.split_off(claimed.len().min(request.max_runs as usize));
+    let leases: Vec<_> = rest.into_iter().map(|one| one.lease).collect();
+    inner.release(&leases).await?;
+    Ok(claimed)
+}
+
+/// The run in the list of pending runs, if it is there.
+pub(super) async fn pending(inner: &dyn Store, run: &RunKey) -> Option<PendingRun> {
+    let all = inner.list_pending(&PendingQuery::default()).await.ok()?;
+    all.into_iter().find(|pending| pending.run == *run)
 }
