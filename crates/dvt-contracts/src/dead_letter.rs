@@ -63,6 +63,12 @@ pub struct OperatorNote {
 }
 
 impl OperatorNote {
+    /// The note on an event that its retry policy skipped.
+    #[must_use]
+    pub fn exhausted() -> Self {
+        Self::new("retry policy", "attempts exhausted")
+    }
+
     /// Joins the two, sanitised.
     #[must_use]
     pub fn new(by: impl AsRef<[u8]>, reason: impl AsRef<[u8]>) -> Self {

@@ -38,7 +38,7 @@ use crate::safe_text::SafeText;
 /// - reset a run's unfinished claims at any acknowledge, fail or release
 #[async_trait]
 pub trait OutboxStorage: std::fmt::Debug + Send + Sync {
-    /// Claims runs that are due, and their next events.
+    /// Claims runs that are due, and their next events. Runs that became due at the same moment may come in any order.
     ///
     /// # Adapter must
     ///
@@ -55,7 +55,7 @@ pub trait OutboxStorage: std::fmt::Debug + Send + Sync {
     /// - give the same events again once their lease has expired
     /// - answer with nothing, and change nothing, when nothing is due
     /// - leave events that are appended under a lease to the next claim
-    /// - claim a run with `UNFINISHED_CLAIMS_ALONE` unfinished claims alone
+    /// - claim a run with `UNFINISHED_CLAIMS_ALONE` unfinished claims alone when it is due longest, and pass over it until then
     /// - give each due run to exactly one of several concurrent claims
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<ClaimedRun>, OutboxError>;
 
@@ -88,7 +88,8 @@ pub trait OutboxStorage: std::fmt::Debug + Send + Sync {
     ) -> Result<Vec<Result<(), LeaseError>>, OutboxError>;
 
     /// Fails: event `seq` could not be delivered, everything before it was; the lease ends. Counting the attempt,
-    /// writing the dead letter and parking are one step.
+    /// writing the dead letter and parking are one step. What the lease does not allow is an
+    /// [`OutboxError::Lease`], as in the other answers to a lease.
     ///
     /// # Adapter must
     ///
@@ -141,7 +142,7 @@ pub trait OutboxStorage: std::fmt::Debug + Send + Sync {
     ///
     /// # Adapter must
     ///
-    /// - deliver the event of a retried dead letter again, the same as before, ahead of those after it
+    /// - deliver the event of a retried dead letter again, the same as before, with attempts and last error set back
     /// - answer a repeated retry or skip with the same dead letter, and change nothing
     /// - record a second dead letter when a retried event dies again, and keep the first
     /// - refuse to retry a skipped dead letter, or to skip a retried one, with `DeadLetterResolved`
@@ -173,7 +174,7 @@ pub trait OutboxStorage: std::fmt::Debug + Send + Sync {
     /// # Adapter must
     ///
     /// - park a run on an operator's word, with a dead letter whose error is the note's text
-    /// - end the lease of a run that is parked
+    /// - end the lease of a run that is parked, and set its unfinished claims back
     /// - answer for a parked run with the dead letter that parks it, and write no other
     /// - refuse to park a run without undelivered events with `NothingPending`
     /// - take appends to a parked run without delivering them
@@ -187,7 +188,8 @@ pub trait OutboxStorage: std::fmt::Debug + Send + Sync {
     /// - refuse another destination with `DestinationMismatch` telling both
     async fn bind_destination(&self, destination: &Destination) -> Result<(), OutboxError>;
 
-    /// Replaces the destination `from` by `to`; repeating it is safe. The note is kept with the change.
+    /// Replaces the destination `from` by `to`; if `to` is bound already, nothing is left to do. The note is kept with the
+    /// change.
     ///
     /// # Adapter must
     ///

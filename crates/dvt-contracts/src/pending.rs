@@ -39,13 +39,13 @@ pub struct PendingRun {
     pub delivered_seq: u64,
     /// The head.
     pub last_seq: u64,
-    /// When the oldest undelivered event was written, by the store's clock.
+    /// `persisted_at` of the oldest undelivered event.
     pub pending_since: Timestamp,
     /// What the run waits for.
     pub state: PendingState,
     /// Failed deliveries of the event after the cursor.
     pub attempts: u32,
-    /// Claims since the last acknowledge, fail or release.
+    /// Claims since the last acknowledge, fail, release or park.
     pub unfinished_claims: u32,
     /// The number of the last claim.
     pub claim_no: u64,

@@ -38,7 +38,8 @@ pub enum OnExhausted {
     /// It becomes a dead letter and its run waits for an operator.
     #[default]
     Park,
-    /// It becomes a dead letter, marked as skipped, and its run goes on.
+    /// It becomes a dead letter, marked as skipped with [`OperatorNote::exhausted`](crate::OperatorNote::exhausted), and
+    /// its run goes on.
     Skip,
 }
 

@@ -53,7 +53,9 @@ pub trait RunStateStore: std::fmt::Debug + Send + Sync {
 
     /// Appends to the logs of one or more runs: the reply has one entry for each request, in order.
     ///
-    /// The outer error means that nothing happened, or that the outcome of the whole call is unknown.
+    /// The outer error means that nothing happened, or that the outcome of the whole call is unknown. A request is
+    /// judged in this order: is the run there, is the content of its known keys the same (under `Reject`), is the head
+    /// the expected one (if any of its keys is new).
     ///
     /// # Adapter must
     ///

@@ -53,7 +53,7 @@ impl Run {
         Ok(match policy.on_exhausted() {
             OnExhausted::Park => FailOutcome::Parked { dead_letter_no },
             OnExhausted::Skip => {
-                let note = OperatorNote::new("retry policy", "attempts exhausted");
+                let note = OperatorNote::exhausted();
                 self.resolve(ResolutionKind::Skipped, &note, now);
                 FailOutcome::Skipped { dead_letter_no }
             }

@@ -139,7 +139,7 @@ impl State {
             return Ok(FailOutcome::Parked { dead_letter_no });
         }
         if let Some(letter) = run.dead_letters.last_mut() {
-            let note = OperatorNote::new("retry policy", "attempts exhausted");
+            let note = OperatorNote::exhausted();
             letter.resolution = Some(Resolution {
                 kind: ResolutionKind::Skipped,
                 note,

@@ -218,7 +218,7 @@ pub async fn pages_of_dead_letters_fit_together(cx: &Cx) -> Result<(), Failure> 
     Ok(())
 }
 
-/// deliver the event of a retried dead letter again, the same as before, ahead of those after it
+/// deliver the event of a retried dead letter again, the same as before, with attempts and last error set back
 ///
 /// CASES: H 75, J 92.
 pub async fn retried_event_goes_out_again_first(cx: &Cx) -> Result<(), Failure> {
@@ -229,6 +229,12 @@ pub async fn retried_event_goes_out_again_first(cx: &Cx) -> Result<(), Failure> 
     let before = cx.now("before").await?;
     let letter = cx.store.retry_dead_letter(&run, 1, &by_ann()).await?;
     let after = cx.now("after").await?;
+    let errors: Vec<_> = cx
+        .pending()
+        .await?
+        .into_iter()
+        .map(|one| one.last_error)
+        .collect();
     let claimed = cx.claim_only(&run).await?;
 
     let at = letter
@@ -250,6 +256,7 @@ pub async fn retried_event_goes_out_again_first(cx: &Cx) -> Result<(), Failure> 
         "events as the log holds them"
     );
     check_eq!(claimed.attempts, 0, "attempts after the retry");
+    check_eq!(errors, [None], "last error after the retry");
     Ok(())
 }
 

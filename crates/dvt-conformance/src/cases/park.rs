@@ -56,7 +56,7 @@ pub async fn operator_parks_a_run(cx: &Cx) -> Result<(), Failure> {
     Ok(())
 }
 
-/// end the lease of a run that is parked
+/// end the lease of a run that is parked, and set its unfinished claims back
 pub async fn parking_ends_the_lease(cx: &Cx) -> Result<(), Failure> {
     let run = cx.run_with("a", 3).await?;
     let first = cx.claim_only(&run).await?.lease;
@@ -68,6 +68,8 @@ pub async fn parking_ends_the_lease(cx: &Cx) -> Result<(), Failure> {
         .await?;
 
     let before = cx.pending().await?;
+    let unfinished: Vec<_> = before.iter().map(|one| one.unfinished_claims).collect();
+    check_eq!(unfinished, [0], "unfinished claims");
     let refused = [(); 4].map(|()| Err(stale(&lease, 1)));
     check_eq!(
         work(cx, &lease, 3).await?,

@@ -1,8 +1,10 @@
 //! From random bytes to calls: few runs, keys and contents, so that they meet often.
 
+use std::num::NonZeroU32;
+
 use dvt_contracts::{
     AppendRequest, BootstrapRequest, Checkpoint, ClaimRequest, ConflictPolicy, DeadLetterQuery,
-    Destination, Event, EventType, Expected, MAX_CALL_EVENTS, OnExhausted, OperatorNote,
+    Destination, Event, EventType, Expected, Jitter, MAX_CALL_EVENTS, OnExhausted, OperatorNote,
     PendingQuery, ProviderRef, ResolutionKind, RetryPolicy, RunKey, RunMetadata, RunQuery,
     RunStatus, SafeText, TenantId,
 };
@@ -11,7 +13,7 @@ use super::call::{Call, Grant};
 use super::reference::Model;
 use super::snap::STEP;
 use crate::fixture::{
-    attempt, event, key, metadata_of, moment, note, notes, payload, policy, run_of, step,
+    attempt, event, key, metadata_of, moment, note, notes, payload, run_of, step,
 };
 
 /// The random bytes that one call is made of.
@@ -137,7 +139,12 @@ fn retry_policy(die: u8) -> RetryPolicy {
     } else {
         OnExhausted::Skip
     };
-    policy(u32::from(die / 2 % 3) + 1).with_on_exhausted(end)
+    let attempts = NonZeroU32::MIN.saturating_add(u32::from(die / 2 % 3));
+    // The second delay would be twice the first, but for the cap.
+    RetryPolicy::new(attempts, STEP * 2, STEP * 3)
+        .unwrap_or_default()
+        .with_jitter(Jitter::None)
+        .with_on_exhausted(end)
 }
 
 /// What a throw leads to: a call, and throws that go before those still to come.

@@ -229,7 +229,7 @@ impl Model {
             return Ok(FailOutcome::Parked { dead_letter_no });
         }
         if let Some(letter) = entry.dead.last_mut() {
-            let note = OperatorNote::new("retry policy", "attempts exhausted");
+            let note = OperatorNote::exhausted();
             letter.resolution = Some(Resolution {
                 kind: ResolutionKind::Skipped,
                 note,

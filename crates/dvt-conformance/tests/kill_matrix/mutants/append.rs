@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use dvt_contracts::*;
 
-use super::{on_append, planted};
 use super::tools::{Replies, accepted, append_each, change_event, clock, log, rekey};
+use super::{on_append, planted};
 use crate::bug::Bug;
 
 planted! {

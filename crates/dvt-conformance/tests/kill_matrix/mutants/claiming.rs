@@ -54,7 +54,7 @@ on!(ClaimForgetsTheEngine, claim(request: &ClaimRequest) -> Claimed, |inner| {
     Ok(claimed)
 });
 on!(OneRunTooMany, claim(request: &ClaimRequest) -> Claimed, |inner| {
-    let max_runs = if request.max_runs == 0 { 0 } else { request.max_runs + 1 };
+    let max_runs = if request.max_runs == 0 { 0 } else { request.max_runs.saturating_add(1) };
     inner.claim(&ClaimRequest { max_runs, ..*request }).await
 });
 on!(ZeroRunsIsOne, claim(request: &ClaimRequest) -> Claimed, |inner| {
@@ -62,7 +62,7 @@ on!(ZeroRunsIsOne, claim(request: &ClaimRequest) -> Claimed, |inner| {
 });
 on!(OneEventTooMany, claim(request: &ClaimRequest) -> Claimed, |inner| {
     let max = request.max_events_per_run;
-    let max_events_per_run = if max == 0 { 0 } else { max + 1 };
+    let max_events_per_run = if max == 0 { 0 } else { max.saturating_add(1) };
     inner.claim(&ClaimRequest { max_events_per_run, ..*request }).await
 });
 on!(ZeroEventsIsOne, claim(request: &ClaimRequest) -> Claimed, |inner| {
@@ -174,7 +174,10 @@ impl Bug for TokenPerRun {
     ) -> Result<Vec<Result<(), LeaseError>>, OutboxError> {
         let real: Vec<_> = acknowledgements
             .iter()
-            .map(|done| Acknowledgement { lease: self.real(&done.lease), through: done.through })
+            .map(|done| Acknowledgement {
+                lease: self.real(&done.lease),
+                through: done.through,
+            })
             .collect();
         inner.mark_delivered(&real).await
     }
@@ -257,7 +260,10 @@ impl Bug for UnderLeaseTooEarly {
     ) -> Result<Vec<Result<(), LeaseError>>, OutboxError> {
         let mut all = acknowledgements.to_vec();
         for done in &mut all {
-            let head = inner.get_run(&done.lease.run).await.map_or(0, |record| record.head);
+            let head = inner
+                .get_run(&done.lease.run)
+                .await
+                .map_or(0, |record| record.head);
             if self.0.lock().expect("notes").get(&done.lease.token) == Some(&done.through) {
                 done.through = head;
             }

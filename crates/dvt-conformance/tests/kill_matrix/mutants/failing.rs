@@ -63,7 +63,9 @@ macro_rules! on_fail {
 fn changed(policy: &RetryPolicy, attempts: u32, initial: Duration, cap: Duration) -> RetryPolicy {
     let attempts = NonZeroU32::new(attempts.max(1)).expect("at least one");
     RetryPolicy::new(attempts, initial, cap).map_or(*policy, |changed| {
-        changed.with_jitter(policy.jitter()).with_on_exhausted(policy.on_exhausted())
+        changed
+            .with_jitter(policy.jitter())
+            .with_on_exhausted(policy.on_exhausted())
     })
 }
 
@@ -73,7 +75,12 @@ on_fail!(NoBackOff, |inner, lease, seq, error, policy| {
     inner.mark_failed(lease, seq, error, &policy).await
 });
 on_fail!(BackOffNotDoubled, |inner, lease, seq, error, policy| {
-    let policy = changed(policy, policy.max_attempts(), policy.initial(), policy.initial());
+    let policy = changed(
+        policy,
+        policy.max_attempts(),
+        policy.initial(),
+        policy.initial(),
+    );
     inner.mark_failed(lease, seq, error, &policy).await
 });
 on_fail!(BackOffUncapped, |inner, lease, seq, error, policy| {
@@ -83,56 +90,106 @@ on_fail!(BackOffUncapped, |inner, lease, seq, error, policy| {
 });
 on_fail!(BackOffFromTheLease, |inner, lease, seq, error, policy| {
     match inner.mark_failed(lease, seq, error, policy).await? {
-        FailOutcome::BackingOff { .. } => Ok(FailOutcome::BackingOff { until: lease.expires_at }),
+        FailOutcome::BackingOff { .. } => Ok(FailOutcome::BackingOff {
+            until: lease.expires_at,
+        }),
         outcome => Ok(outcome),
     }
 });
 on_fail!(JitterAboveTheCeiling, |inner, lease, seq, error, policy| {
-    let twice = changed(policy, policy.max_attempts(), policy.initial() * 2, policy.cap() * 2);
-    let policy = if policy.jitter() == Jitter::Full { twice } else { *policy };
+    let twice = changed(
+        policy,
+        policy.max_attempts(),
+        policy.initial() * 2,
+        policy.cap() * 2,
+    );
+    let policy = if policy.jitter() == Jitter::Full {
+        twice
+    } else {
+        *policy
+    };
     inner.mark_failed(lease, seq, error, &policy).await
 });
 on_fail!(JitterIgnored, |inner, lease, seq, error, policy| {
-    inner.mark_failed(lease, seq, error, &policy.with_jitter(Jitter::None)).await
+    inner
+        .mark_failed(lease, seq, error, &policy.with_jitter(Jitter::None))
+        .await
 });
 on_fail!(JitterAlways, |inner, lease, seq, error, policy| {
     // Half the ceiling: as good as any draw, and the same each time.
-    let half = changed(policy, policy.max_attempts(), policy.initial() / 2, policy.cap() / 2);
+    let half = changed(
+        policy,
+        policy.max_attempts(),
+        policy.initial() / 2,
+        policy.cap() / 2,
+    );
     inner.mark_failed(lease, seq, error, &half).await
 });
 on_fail!(PrefixDeliveredAgain, |inner, lease, seq, error, policy| {
-    let cursor = pending(inner, &lease.run).await.map_or(0, |run| run.delivered_seq);
+    let cursor = pending(inner, &lease.run)
+        .await
+        .map_or(0, |run| run.delivered_seq);
     let first = if seq > cursor { cursor + 1 } else { seq };
     inner.mark_failed(lease, first, error, policy).await
 });
 on_fail!(FailOutOfRangeTaken, |inner, lease, seq, error, policy| {
     match inner.mark_failed(lease, seq, error, policy).await {
-        Err(OutboxError::Lease(LeaseError::SeqOutOfRange { .. })) => {
-            Ok(FailOutcome::BackingOff { until: lease.expires_at })
-        }
+        Err(OutboxError::Lease(LeaseError::SeqOutOfRange { .. })) => Ok(FailOutcome::BackingOff {
+            until: lease.expires_at,
+        }),
         reply => reply,
     }
 });
-on_fail!(FailOutOfRangeEndsTheLease, |inner, lease, seq, error, policy| {
-    let reply = inner.mark_failed(lease, seq, error, policy).await;
-    if matches!(reply, Err(OutboxError::Lease(LeaseError::SeqOutOfRange { .. }))) {
-        inner.release_one(lease).await?;
+on_fail!(
+    FailOutOfRangeEndsTheLease,
+    |inner, lease, seq, error, policy| {
+        let reply = inner.mark_failed(lease, seq, error, policy).await;
+        if matches!(
+            reply,
+            Err(OutboxError::Lease(LeaseError::SeqOutOfRange { .. }))
+        ) {
+            inner.release_one(lease).await?;
+        }
+        reply
     }
-    reply
-});
+);
 on_fail!(ParksOneTooLate, |inner, lease, seq, error, policy| {
-    let policy = changed(policy, policy.max_attempts() + 1, policy.initial(), policy.cap());
+    let policy = changed(
+        policy,
+        policy.max_attempts() + 1,
+        policy.initial(),
+        policy.cap(),
+    );
     inner.mark_failed(lease, seq, error, &policy).await
 });
 on_fail!(ParksOneTooEarly, |inner, lease, seq, error, policy| {
-    let policy = changed(policy, policy.max_attempts() - 1, policy.initial(), policy.cap());
+    let policy = changed(
+        policy,
+        policy.max_attempts() - 1,
+        policy.initial(),
+        policy.cap(),
+    );
     inner.mark_failed(lease, seq, error, &policy).await
 });
 on_fail!(SkipParks, |inner, lease, seq, error, policy| {
-    inner.mark_failed(lease, seq, error, &policy.with_on_exhausted(OnExhausted::Park)).await
+    inner
+        .mark_failed(
+            lease,
+            seq,
+            error,
+            &policy.with_on_exhausted(OnExhausted::Park),
+        )
+        .await
 });
 on_fail!(ParkSkips, |inner, lease, seq, error, policy| {
-    inner.mark_failed(lease, seq, error, &policy.with_on_exhausted(OnExhausted::Skip)).await
+    inner
+        .mark_failed(
+            lease,
+            seq,
+            error,
+            &policy.with_on_exhausted(OnExhausted::Skip),
+        )
+        .await
 });
 on_fail!(ErrorCut, |inner, lease, seq, error, policy| {
     let bytes = error.as_str().as_bytes();
@@ -140,7 +197,9 @@ on_fail!(ErrorCut, |inner, lease, seq, error, policy| {
     inner.mark_failed(lease, seq, &cut, policy).await
 });
 on_fail!(ErrorLost, |inner, lease, seq, _error, policy| {
-    inner.mark_failed(lease, seq, &SafeText::from(""), policy).await
+    inner
+        .mark_failed(lease, seq, &SafeText::from(""), policy)
+        .await
 });
 
 #[derive(Debug, Default)]
@@ -160,7 +219,9 @@ struct AttemptsCountClaims;
 impl Bug for AttemptsCountClaims {
     async fn claim(&self, inner: &dyn Store, request: &ClaimRequest) -> Claimed {
         let mut claimed = inner.claim(request).await?;
-        claimed.iter_mut().for_each(|one| one.attempts = one.lease.claim_no as u32 - 1);
+        claimed
+            .iter_mut()
+            .for_each(|one| one.attempts = one.lease.claim_no as u32 - 1);
         Ok(claimed)
     }
 }
@@ -200,7 +261,10 @@ impl Bug for AttemptsOutliveTheEvent {
     async fn claim(&self, inner: &dyn Store, request: &ClaimRequest) -> Claimed {
         let mut claimed = inner.claim(request).await?;
         for one in &mut claimed {
-            one.attempts = self.0.of(&one.lease.run).map_or(0, |(failures, _)| failures);
+            one.attempts = self
+                .0
+                .of(&one.lease.run)
+                .map_or(0, |(failures, _)| failures);
         }
         Ok(claimed)
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use dvt_contracts::*;
 
-use super::{on, planted};
 use super::tools::{clock, log};
+use super::{on, planted};
 use crate::bug::Bug;
 
 planted! {

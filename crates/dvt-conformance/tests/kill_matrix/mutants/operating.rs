@@ -213,7 +213,10 @@ impl Bug for ResolvedAnew {
         note: &OperatorNote,
     ) -> Letter {
         let mut letter = inner.retry_dead_letter(run, dead_letter_no, note).await?;
-        letter.resolution.iter_mut().for_each(|resolution| resolution.note = note.clone());
+        letter
+            .resolution
+            .iter_mut()
+            .for_each(|resolution| resolution.note = note.clone());
         Ok(letter)
     }
     async fn skip_dead_letter(
@@ -224,7 +227,10 @@ impl Bug for ResolvedAnew {
         note: &OperatorNote,
     ) -> Letter {
         let mut letter = inner.skip_dead_letter(run, dead_letter_no, note).await?;
-        letter.resolution.iter_mut().for_each(|resolution| resolution.note = note.clone());
+        letter
+            .resolution
+            .iter_mut()
+            .for_each(|resolution| resolution.note = note.clone());
         Ok(letter)
     }
 }
@@ -251,11 +257,17 @@ impl Bug for SecondDeathUntold {
 struct ResolutionOverwritten;
 impl ResolutionOverwritten {
     async fn told(inner: &dyn Store, reply: Letter) -> Letter {
-        let Err(OutboxError::DeadLetterResolved { run, dead_letter_no, .. }) = &reply else {
+        let Err(OutboxError::DeadLetterResolved {
+            run,
+            dead_letter_no,
+            ..
+        }) = &reply
+        else {
             return reply;
         };
         let letters = inner.list_dead_letters(&DeadLetterQuery::default()).await?;
-        let it = |letter: &DeadLetter| letter.run == *run && letter.dead_letter_no == *dead_letter_no;
+        let it =
+            |letter: &DeadLetter| letter.run == *run && letter.dead_letter_no == *dead_letter_no;
         letters.into_iter().find(it).map_or(reply, Ok)
     }
 }
@@ -268,7 +280,11 @@ impl Bug for ResolutionOverwritten {
         dead_letter_no: u64,
         note: &OperatorNote,
     ) -> Letter {
-        Self::told(inner, inner.retry_dead_letter(run, dead_letter_no, note).await).await
+        Self::told(
+            inner,
+            inner.retry_dead_letter(run, dead_letter_no, note).await,
+        )
+        .await
     }
     async fn skip_dead_letter(
         &self,
@@ -277,7 +293,11 @@ impl Bug for ResolutionOverwritten {
         dead_letter_no: u64,
         note: &OperatorNote,
     ) -> Letter {
-        Self::told(inner, inner.skip_dead_letter(run, dead_letter_no, note).await).await
+        Self::told(
+            inner,
+            inner.skip_dead_letter(run, dead_letter_no, note).await,
+        )
+        .await
     }
 }
 
@@ -305,7 +325,10 @@ impl Bug for DestinationPerHandle {
         let handle = std::ptr::from_ref(inner).cast::<u8>().addr();
         let own = self.0.lock().expect("notes").get(&handle).cloned();
         if own.is_none() {
-            self.0.lock().expect("notes").insert(handle, destination.clone());
+            self.0
+                .lock()
+                .expect("notes")
+                .insert(handle, destination.clone());
             let _ = inner.bind_destination(destination).await;
             return Ok(());
         }

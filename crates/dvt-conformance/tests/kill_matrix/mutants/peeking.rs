@@ -7,7 +7,7 @@ use super::tools::log;
 use super::{on, planted};
 
 planted! {
-    PendingWithoutLeased => "lists no run that is under a lease",
+    PendingWithoutLeased => "lists no run that is under a repeated lease",
     PendingHeadOff => "tells the number of undelivered events as the head of a pending run",
     PendingSinceTheNewest => "tells the time of the newest event as that of the oldest undelivered one",
     BackingOffIsDue => "calls a run due that backs off",
@@ -18,7 +18,7 @@ planted! {
     PendingInReverse => "lists pending runs backwards",
     PeekClaims => "claims a due run by peeking, and gives it back",
     StatsCountDead => "counts dead events as pending",
-    StatsForgetTheRest => "counts one pending event for each run",
+    StatsForgetTheRest => "does not count a pending event of runs that back off",
     StatsLeasedIsDue => "counts leased runs as due",
     StatsAgeOfTheNewest => "tells an age of zero while anything is pending",
     StatsWithoutDestination => "tells no destination",
@@ -29,7 +29,9 @@ type Stats = Result<OutboxStats, OutboxError>;
 
 on!(PendingWithoutLeased, list_pending(query: &PendingQuery) -> Listed, |inner| {
     let mut runs = inner.list_pending(query).await?;
-    runs.retain(|run| !matches!(run.state, PendingState::Leased { .. }));
+    runs.retain(|run| {
+        !matches!(run.state, PendingState::Leased { .. }) || run.claim_no == 1
+    });
     Ok(runs)
 });
 on!(PendingHeadOff, list_pending(query: &PendingQuery) -> Listed, |inner| {
@@ -102,7 +104,7 @@ on!(StatsCountDead, stats() -> Stats, |inner| {
 });
 on!(StatsForgetTheRest, stats() -> Stats, |inner| {
     let mut stats = inner.stats().await?;
-    stats.pending_events = stats.pending_events.min(stats.due_runs + stats.leased_runs + 1);
+    stats.pending_events -= stats.backing_off_runs;
     Ok(stats)
 });
 on!(StatsLeasedIsDue, stats() -> Stats, |inner| {

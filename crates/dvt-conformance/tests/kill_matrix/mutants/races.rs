@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use dvt_contracts::*;
 use tokio::task::yield_now;
 
-use super::{on_append, planted};
 use super::tools::{Replies, accepted, log, rekey};
+use super::{on_append, planted};
 use crate::bug::Bug;
 
 planted! {

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use dvt_contracts::*;
 
-use super::{on, planted};
 use super::tools::log;
+use super::{on, planted};
 use crate::bug::Bug;
 
 planted! {

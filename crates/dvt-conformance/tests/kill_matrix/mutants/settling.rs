@@ -47,12 +47,20 @@ impl Latest {
     async fn claim(&self, inner: &dyn Store, request: &ClaimRequest) -> Claimed {
         let claimed = inner.claim(request).await?;
         for one in &claimed {
-            self.0.lock().expect("notes").insert(one.lease.run.clone(), one.lease.clone());
+            self.0
+                .lock()
+                .expect("notes")
+                .insert(one.lease.run.clone(), one.lease.clone());
         }
         Ok(claimed)
     }
     fn of(&self, lease: &Lease) -> Lease {
-        self.0.lock().expect("notes").get(&lease.run).unwrap_or(lease).clone()
+        self.0
+            .lock()
+            .expect("notes")
+            .get(&lease.run)
+            .unwrap_or(lease)
+            .clone()
     }
 }
 
@@ -65,7 +73,8 @@ impl Bug for AckWithoutToken {
     }
     async fn mark_delivered(&self, inner: &dyn Store, done: &[Acknowledgement]) -> Marked {
         let mut done = done.to_vec();
-        done.iter_mut().for_each(|one| one.lease = self.0.of(&one.lease));
+        done.iter_mut()
+            .for_each(|one| one.lease = self.0.of(&one.lease));
         inner.mark_delivered(&done).await
     }
 }
@@ -85,7 +94,9 @@ impl Bug for FailWithoutToken {
         error: &SafeText,
         policy: &RetryPolicy,
     ) -> Result<FailOutcome, OutboxError> {
-        inner.mark_failed(&self.0.of(lease), seq, error, policy).await
+        inner
+            .mark_failed(&self.0.of(lease), seq, error, policy)
+            .await
     }
 }
 
@@ -131,7 +142,10 @@ async fn is_expired(inner: &dyn Store, lease: &Lease) -> Option<LeaseError> {
     let expired = lease.expires_at <= clock(inner).await;
     let pending = pending(inner, &lease.run).await.filter(|_| expired)?;
     let delivered_seq = pending.delivered_seq;
-    Some(LeaseError::StaleLease { run: lease.run.clone(), delivered_seq })
+    Some(LeaseError::StaleLease {
+        run: lease.run.clone(),
+        delivered_seq,
+    })
 }
 on!(ExpiredAckRefused, mark_delivered(done: &[Acknowledgement]) -> Marked, |inner| {
     let mut replies = Vec::new();
@@ -279,12 +293,19 @@ on!(NoLeaseLimit, mark_delivered(done: &[Acknowledgement]) -> Marked, |inner| {
 struct HeldBack(Mutex<HashMap<RunKey, Timestamp>>);
 impl HeldBack {
     fn hold(&self, lease: &Lease) {
-        self.0.lock().expect("notes").insert(lease.run.clone(), lease.expires_at);
+        self.0
+            .lock()
+            .expect("notes")
+            .insert(lease.run.clone(), lease.expires_at);
     }
     async fn claim(&self, inner: &dyn Store, request: &ClaimRequest) -> Claimed {
         let now = clock(inner).await;
         let held = |one: &ClaimedRun| {
-            self.0.lock().expect("notes").get(&one.lease.run).is_some_and(|until| *until > now)
+            self.0
+                .lock()
+                .expect("notes")
+                .get(&one.lease.run)
+                .is_some_and(|until| *until > now)
         };
         let (back, claimed): (Vec<_>, Vec<_>) =
             inner.claim(request).await?.into_iter().partition(held);
@@ -321,7 +342,10 @@ impl Bug for ReleaseWaits {
     }
     async fn release(&self, inner: &dyn Store, leases: &[Lease]) -> Marked {
         let replies = inner.release(leases).await?;
-        let released = replies.iter().zip(leases).filter(|(reply, _)| reply.is_ok());
+        let released = replies
+            .iter()
+            .zip(leases)
+            .filter(|(reply, _)| reply.is_ok());
         released.for_each(|(_, lease)| self.0.hold(lease));
         Ok(replies)
     }
@@ -333,8 +357,17 @@ struct Releases(Mutex<HashMap<RunKey, u32>>);
 impl Releases {
     async fn release(&self, inner: &dyn Store, leases: &[Lease]) -> Marked {
         let replies = inner.release(leases).await?;
-        for (_, lease) in replies.iter().zip(leases).filter(|(reply, _)| reply.is_ok()) {
-            *self.0.lock().expect("notes").entry(lease.run.clone()).or_insert(0) += 1;
+        for (_, lease) in replies
+            .iter()
+            .zip(leases)
+            .filter(|(reply, _)| reply.is_ok())
+        {
+            *self
+                .0
+                .lock()
+                .expect("notes")
+                .entry(lease.run.clone())
+                .or_insert(0) += 1;
         }
         Ok(replies)
     }
@@ -352,7 +385,9 @@ impl Bug for ReleaseCountsAnAttempt {
     }
     async fn claim(&self, inner: &dyn Store, request: &ClaimRequest) -> Claimed {
         let mut claimed = inner.claim(request).await?;
-        claimed.iter_mut().for_each(|one| one.attempts += self.0.of(&one.lease.run));
+        claimed
+            .iter_mut()
+            .for_each(|one| one.attempts += self.0.of(&one.lease.run));
         Ok(claimed)
     }
 }
@@ -389,7 +424,8 @@ impl Bug for ReleaseKeepsUnfinished {
     }
     async fn list_pending(&self, inner: &dyn Store, query: &PendingQuery) -> Listed {
         let mut runs = inner.list_pending(query).await?;
-        runs.iter_mut().for_each(|run| run.unfinished_claims += self.0.of(&run.run));
+        runs.iter_mut()
+            .for_each(|run| run.unfinished_claims += self.0.of(&run.run));
         Ok(runs)
     }
 }

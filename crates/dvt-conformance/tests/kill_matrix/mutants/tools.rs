@@ -82,7 +82,10 @@ pub(super) async fn claim_and_keep(
     request: &ClaimRequest,
     order: impl Fn(&mut Vec<ClaimedRun>) + Send,
 ) -> Claimed {
-    let all = ClaimRequest { max_runs: request.max_runs.min(1) * MAX_CLAIM, ..*request };
+    let all = ClaimRequest {
+        max_runs: request.max_runs.min(1) * MAX_CLAIM,
+        ..*request
+    };
     let mut claimed = inner.claim(&all).await?;
     order(&mut claimed);
     let rest = claimed.split_off(claimed.len().min(request.max_runs as usize));
