@@ -1,3 +1,5 @@
+use std::ops::Bound;
+
 use async_trait::async_trait;
 use dvt_contracts::{
     AppendError, AppendOutcome, AppendRequest, BootstrapOutcome, BootstrapRequest, Checkpoint,
@@ -6,7 +8,7 @@ use dvt_contracts::{
 };
 
 use crate::run::Run;
-use crate::state::State;
+use crate::state::{State, after};
 use crate::store::MemoryStore;
 
 #[async_trait]
@@ -75,16 +77,16 @@ impl RunStateStore for MemoryStore {
                     .as_ref()
                     .is_none_or(|id| *id == metadata.environment_id)
                 && query.status.is_none_or(|status| status == record.status)
-                && query
-                    .created_since
-                    .is_none_or(|since| since <= record.created_at)
+                && query.created_since.is_none_or(|since| since <= record.created_at)
+                && query.created_before.is_none_or(|before| record.created_at < before)
+                && query.pruned.is_none_or(|pruned| pruned == record.pruned_at.is_some())
         };
+        let last = query.after.clone().map(|run_id| RunKey::new(query.tenant_id.clone(), run_id));
         Ok(state
             .runs
-            .iter()
+            .range((after(last.as_ref()), Bound::Unbounded))
             .skip_while(|(key, _)| key.tenant_id < query.tenant_id)
             .take_while(|(key, _)| key.tenant_id == query.tenant_id)
-            .filter(|(key, _)| query.after.as_ref().is_none_or(|after| key.run_id > *after))
             .map(|(key, run)| run.record(key))
             .filter(matches)
             .take(query.limit.min(MAX_PAGE) as usize)
@@ -159,6 +161,7 @@ impl RunStateStore for MemoryStore {
         run: &RunKey,
         checkpoint: &Checkpoint,
     ) -> Result<SaveOutcome, StoreError> {
+        checkpoint.check_call()?;
         let (mut state, _) = self.lock();
         let entry = state.live_run(run)?;
         if checkpoint.run_seq > entry.head {

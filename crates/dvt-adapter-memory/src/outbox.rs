@@ -1,12 +1,14 @@
+use std::ops::Bound;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use dvt_contracts::{
     Acknowledgement, ClaimRequest, ClaimedRun, DeadLetter, DeadLetterQuery, Destination,
     FailOutcome, InvalidCall, Lease, LeaseError, MAX_PAGE, OperatorNote, OutboxError, OutboxStats,
-    OutboxStorage, PendingQuery, PendingRun, ResolutionKind, RetryPolicy, RunKey, SafeText,
+    OutboxStorage, PendingQuery, PendingRun, ResolutionKind, Retarget, RetryPolicy, RunKey, SafeText,
 };
 
+use crate::state::after;
 use crate::store::MemoryStore;
 
 mod operate;
@@ -71,14 +73,9 @@ impl OutboxStorage for MemoryStore {
         let (state, now) = self.lock();
         Ok(state
             .runs
-            .iter()
-            .filter(|(key, _)| query.after.as_ref().is_none_or(|after| *key > after))
-            .filter(|(key, _)| {
-                query
-                    .tenant_id
-                    .as_ref()
-                    .is_none_or(|id| *id == key.tenant_id)
-            })
+            .range((after(query.after.as_ref()), Bound::Unbounded))
+            .filter(|(key, _)| query.tenant_id.as_ref().is_none_or(|id| *id == key.tenant_id))
+            .filter(|(key, _)| query.run.as_ref().is_none_or(|run| run == *key))
             .filter_map(|(key, run)| run.pending(key, now))
             .take(query.limit.min(MAX_PAGE) as usize)
             .collect())
@@ -89,17 +86,19 @@ impl OutboxStorage for MemoryStore {
         query: &DeadLetterQuery,
     ) -> Result<Vec<DeadLetter>, OutboxError> {
         let (state, _) = self.lock();
-        let later = |letter: &DeadLetter| {
-            query
-                .after
-                .as_ref()
-                .is_none_or(|(run, number)| (&letter.run, letter.dead_letter_no) > (run, *number))
+        let (from, passed) = match &query.after {
+            Some((run, number)) => (Bound::Included(run), *number),
+            None => (Bound::Unbounded, 0),
+        };
+        let later = |letter: &&DeadLetter| {
+            letter.dead_letter_no > passed
+                || query.after.as_ref().is_none_or(|(run, _)| letter.run != *run)
         };
         Ok(state
             .runs
-            .values()
-            .flat_map(|run| &run.dead_letters)
-            .filter(|letter| later(letter))
+            .range((from, Bound::Unbounded))
+            .flat_map(|(_, run)| &run.dead_letters)
+            .filter(later)
             .filter(|letter| {
                 query
                     .tenant_id
@@ -163,7 +162,12 @@ impl OutboxStorage for MemoryStore {
             Some(bound) if bound == *to => Ok(()),
             Some(bound) if bound == *from => {
                 state.destination = Some(to.clone());
-                state.retargets.push((bound, to.clone(), note.clone(), now));
+                state.last_retarget = Some(Retarget {
+                    from: bound,
+                    to: to.clone(),
+                    note: note.clone(),
+                    at: now,
+                });
                 Ok(())
             }
             Some(bound) => Err(OutboxError::DestinationMismatch {

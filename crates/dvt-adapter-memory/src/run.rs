@@ -66,6 +66,7 @@ impl Run {
             provider_ref: self.provider_ref.clone(),
             status: self.status,
             head: self.head,
+            delivered_seq: self.delivered_seq,
             created_at: self.created_at,
             pruned_at: self.pruned_at,
         }
@@ -138,15 +139,17 @@ impl Run {
         }
     }
 
-    pub(crate) fn check_pending(&self, run: &RunKey, seq: u64) -> Result<(), LeaseError> {
-        if self.delivered_seq < seq && seq <= self.head {
+    /// Whether the event is still to be answered under the lease.
+    pub(crate) fn check_seq(&self, lease: &Lease, seq: u64) -> Result<(), LeaseError> {
+        let last_seq = lease.last_seq.min(self.head);
+        if self.delivered_seq < seq && seq <= last_seq {
             return Ok(());
         }
         Err(LeaseError::SeqOutOfRange {
-            run: run.clone(),
+            run: lease.run.clone(),
             seq,
             delivered_seq: self.delivered_seq,
-            head: self.head,
+            last_seq,
         })
     }
 

@@ -1,16 +1,21 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
-use dvt_contracts::{Destination, OperatorNote, RunKey, Timestamp};
+use dvt_contracts::{Destination, Retarget, RunKey, Timestamp};
 
 use crate::run::{Due, Run};
+
+/// Where a page begins: behind the last key of the one before.
+pub(crate) fn after<K>(last: Option<&K>) -> Bound<&K> {
+    last.map_or(Bound::Unbounded, Bound::Excluded)
+}
 
 /// A store's whole content.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) runs: BTreeMap<RunKey, Run>,
     pub(crate) destination: Option<Destination>,
-    /// Every change of the destination, oldest first.
-    pub(crate) retargets: Vec<(Destination, Destination, OperatorNote, Timestamp)>,
+    pub(crate) last_retarget: Option<Retarget>,
     /// The runs with a due time, in that order: what a claim walks along.
     schedule: BTreeSet<(Due, RunKey)>,
     tickets: u64,

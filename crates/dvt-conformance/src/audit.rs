@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use dvt_contracts::{
     DeadLetter, DeadLetterQuery, MAX_PAGE, OutboxStats, OutboxStorage, PendingQuery, PendingRun,
-    PendingState, RunKey, RunQuery, RunRecord, RunState, RunStateStore, Store,
+    PendingState, ResolutionKind, RunKey, RunQuery, RunRecord, RunState, RunStateStore, Store,
 };
 
 use crate::failure::{Failure, check, check_eq};
@@ -20,14 +20,11 @@ pub(crate) async fn audit(store: &dyn Store) -> Result<(), Failure> {
             .await
             .map_err(|failure| in_run(&record.run, &failure))?;
     }
-    let heads: HashMap<_, _> = records
-        .iter()
-        .map(|record| (&record.run, record.head))
-        .collect();
+    let records: HashMap<_, _> = records.iter().map(|record| (&record.run, record)).collect();
     let pending = all_pending(store).await?;
     let dead = all_dead(store).await?;
     for run in &pending {
-        check_pending(run, heads.get(&run.run).copied(), &dead)
+        check_pending(run, records.get(&run.run).copied(), &dead)
             .map_err(|failure| in_run(&run.run, &failure))?;
     }
     check_stats(&store.stats().await?, &pending, &dead)
@@ -114,6 +111,11 @@ async fn check_log(store: &dyn RunStateStore, record: &RunRecord) -> Result<(), 
         );
         return Ok(());
     }
+    check!(
+        record.delivered_seq <= record.head,
+        "cursor {} beyond the head",
+        record.delivered_seq
+    );
     check_eq!(state.last_seq(), record.head, "last event against the head");
     check_eq!(
         record.status,
@@ -125,13 +127,15 @@ async fn check_log(store: &dyn RunStateStore, record: &RunRecord) -> Result<(), 
 
 fn check_pending(
     pending: &PendingRun,
-    head: Option<u64>,
+    record: Option<&RunRecord>,
     dead: &[DeadLetter],
 ) -> Result<(), Failure> {
+    let places = record.map(|record| (record.delivered_seq, record.head));
+    let found = Some((pending.delivered_seq, pending.last_seq));
     check_eq!(
-        Some(pending.last_seq),
-        head,
-        "head in the outbox against the log"
+        found,
+        places,
+        "cursor and head in the outbox against the record"
     );
     check!(
         pending.delivered_seq < pending.last_seq,
@@ -165,7 +169,19 @@ fn check_stats(
         .filter(|run| matches!(run.state, PendingState::Parked { .. }))
         .count() as u64;
     check_eq!(stats.parked_runs, parked, "parked runs in stats");
-    check_eq!(stats.open_dead_letters, open, "open dead letters in stats");
+    check_eq!(
+        stats.dead_letters,
+        dead.len() as u64,
+        "dead letters in stats"
+    );
+    let skipped = |letter: &&DeadLetter| {
+        letter
+            .resolution
+            .as_ref()
+            .is_some_and(|end| end.kind == ResolutionKind::Skipped)
+    };
+    let skipped = dead.iter().filter(skipped).count() as u64;
+    check_eq!(stats.skipped_events, skipped, "skipped events in stats");
     let moving = stats.due_runs + stats.leased_runs + stats.backing_off_runs;
     check_eq!(
         moving,

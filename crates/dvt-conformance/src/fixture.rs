@@ -155,13 +155,13 @@ pub fn stale(lease: &Lease, delivered_seq: u64) -> LeaseError {
     }
 }
 
-/// The answer to an event that is not pending.
+/// The answer to an event that is not under the lease.
 #[must_use]
-pub fn out_of_range(run: &RunKey, seq: u64, delivered_seq: u64, head: u64) -> LeaseError {
+pub fn out_of_range(run: &RunKey, seq: u64, delivered_seq: u64, last_seq: u64) -> LeaseError {
     LeaseError::SeqOutOfRange {
         run: run.clone(),
         seq,
         delivered_seq,
-        head,
+        last_seq,
     }
 }

@@ -17,7 +17,7 @@ pub trait Harness: Send + Sync + 'static {
     async fn open(&self, space: &Self::Space) -> Result<Arc<dyn Store>, BoxError>;
 
     /// Moves the store's clock, for all handles, by this many seconds; backwards if negative. The clock may go on by
-    /// itself meanwhile, as long as a case takes less than twenty seconds.
+    /// itself meanwhile, as long as less than twenty seconds pass between two moves and in a random history.
     async fn shift_clock(&self, space: &Self::Space, seconds: i64) -> Result<(), BoxError>;
 
     /// The finest step of the store's clock.

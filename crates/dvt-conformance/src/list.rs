@@ -93,16 +93,18 @@ macro_rules! for_each_case {
                 equal_run_seq_replaces,
                 checkpoint_beyond_the_head_is_refused,
                 no_checkpoint_changes_an_answer,
+                unstorable_checkpoint_is_refused,
             }
             claim {
                 events_are_those_of_the_log,
                 no_more_runs_than_asked_for,
                 no_more_events_than_asked_for,
-                bytes_are_bounded_after_the_first_event,
+                bytes_are_bounded,
                 claim_no_rises_by_one,
                 tokens_are_new,
                 nothing_due_is_no_claim,
                 often_unfinished_run_is_claimed_alone,
+                unfinished_claims_are_told,
             }
             lease {
                 ends_the_given_time_after_the_claim,
@@ -138,6 +140,7 @@ macro_rules! for_each_case {
                 other_runs_never_notice,
                 failure_out_of_range_keeps_the_lease,
                 moving_the_cursor_forgets_failures,
+                delays_double_up_to_the_cap,
             }
             dead_letter {
                 run_is_parked_at_exactly_max_attempts,
@@ -179,6 +182,7 @@ macro_rules! for_each_case {
                 appends_are_refused,
                 bootstrap_is_refused,
                 tombstone_is_not_written_to,
+                dead_letters_stay,
             }
             tenancy {
                 anothers_run_is_not_found,
@@ -192,6 +196,7 @@ macro_rules! for_each_case {
                 bytes_of_a_call_are_bounded,
                 page_of_events_is_bounded,
                 bytes_of_a_page_are_bounded,
+                listings_and_claims_are_bounded,
             }
             races {
                 concurrent_bootstraps_make_one_run,
@@ -203,6 +208,9 @@ macro_rules! for_each_case {
                 pages_do_not_tear,
                 concurrent_claims_share_the_runs,
                 concurrent_retries_resolve_once,
+                append_beside_the_last_acknowledgement_is_due,
+                prune_and_append_agree,
+                one_destination_wins,
                 dropped_calls_are_whole_or_nothing,
             }
             tolerant {

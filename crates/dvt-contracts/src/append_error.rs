@@ -34,7 +34,10 @@ pub enum AppendError {
         actual: u64,
     },
     /// A known key came with other content under `ConflictPolicy::Reject`.
-    #[error("key {idempotency_key:?} of run {run} is taken by an event with other content")]
+    #[error(
+        "key {:?} of run {run} is taken by an event with other content: choose another key, or let the first write win",
+        idempotency_key.as_str()
+    )]
     IdempotencyConflict {
         /// The run.
         run: RunKey,
@@ -45,7 +48,7 @@ pub enum AppendError {
         stored: Option<Box<RunEvent>>,
     },
     /// The run has used up its numbers.
-    #[error("run {run} is at {head}: {events} more events do not fit below 2^63")]
+    #[error("run {run} is at {head}: {events} more events do not fit below 2^63, start another run")]
     SequenceOverflow {
         /// The run.
         run: RunKey,

@@ -1,6 +1,8 @@
 use sha2::{Digest, Sha256};
 
 use crate::idempotency_key::lower_hex;
+use crate::invalid_call::InvalidCall;
+use crate::limits::MAX_CHECKPOINT_BYTES;
 use crate::run_state::RunState;
 
 /// The version of the fold. It rises whenever [`RunState`] would fold a log differently or is
@@ -53,6 +55,22 @@ impl Checkpoint {
             checksum,
             state,
         }
+    }
+
+    /// The check that every adapter makes before anything else in `save_checkpoint`.
+    ///
+    /// # Errors
+    /// [`InvalidCall`] if a text has a NUL, which some stores cannot hold, or all has more than
+    /// [`MAX_CHECKPOINT_BYTES`].
+    pub fn check_call(&self) -> Result<(), InvalidCall> {
+        let found = self.checksum.len() + self.state.len();
+        if found > MAX_CHECKPOINT_BYTES {
+            return Err(InvalidCall::CheckpointTooLarge { found });
+        }
+        if self.checksum.contains('\0') || self.state.contains('\0') {
+            return Err(InvalidCall::CheckpointWithNul { run_seq: self.run_seq });
+        }
+        Ok(())
     }
 
     /// The state, if this checkpoint can be trusted for a log with this head: it has the current fold

@@ -3,7 +3,7 @@ use crate::run_key::RunKey;
 use crate::safe_text::SafeText;
 use crate::timestamp::Timestamp;
 
-/// An event that could not be delivered. The record stays for ever; the event stays in the log.
+/// An event that could not be delivered. The record stays for ever; the event stays in the log until its run is pruned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
     /// The run.

@@ -1,10 +1,15 @@
-/// The cause below an error of a port, as the adapter saw it.
+use std::sync::Arc;
+
+/// Any error, on its way into a port's error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// The cause below an error of a port, as the adapter saw it. Shared, so that one failure can be told to many callers.
+pub type SharedError = Arc<dyn std::error::Error + Send + Sync + 'static>;
 
 /// What a caller should do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorClass {
-    /// The call itself is wrong: fix it. Nothing happened.
+    /// The call itself is wrong, or the store is not set up for it: fix that. Nothing happened.
     Caller,
     /// The run, or the dead letter, is not there for this tenant. Nothing happened.
     NotFound,

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use crate::limits::{MAX_CALL_BYTES, MAX_CALL_EVENTS, MAX_CALL_LEASES, MAX_LEASE, MIN_LEASE};
+use crate::limits::{
+    MAX_CALL_BYTES, MAX_CALL_EVENTS, MAX_CALL_LEASES, MAX_CHECKPOINT_BYTES, MAX_LEASE, MIN_LEASE,
+};
 use crate::run_key::RunKey;
 
 /// A call that no store accepts. It is refused before any side effect.
@@ -37,8 +39,20 @@ pub enum InvalidCall {
         /// The length given.
         found: Duration,
     },
+    /// A checkpoint with too many bytes.
+    #[error("the checkpoint has {found} bytes: at most {MAX_CHECKPOINT_BYTES} are allowed, leave it out")]
+    CheckpointTooLarge {
+        /// How many.
+        found: usize,
+    },
+    /// A checkpoint with a character that some stores cannot hold.
+    #[error("the checkpoint at {run_seq} has a NUL: write it as JSON, which escapes it")]
+    CheckpointWithNul {
+        /// The checkpoint's `run_seq`.
+        run_seq: u64,
+    },
     /// A checkpoint of events that the log does not have.
-    #[error("a checkpoint at {run_seq} lies beyond the head {head} of run {run}")]
+    #[error("a checkpoint at {run_seq} lies beyond the head {head} of run {run}: fold its own log")]
     CheckpointBeyondHead {
         /// The run.
         run: RunKey,

@@ -17,6 +17,8 @@ pub struct Lease {
     pub token: LeaseToken,
     /// When the run may be claimed by another, by the store's clock.
     pub expires_at: Timestamp,
+    /// The last event that was handed out with it. Nothing beyond can be acknowledged or failed.
+    pub last_seq: u64,
 }
 
 /// A random 128-bit token, unique to one claim.
@@ -83,16 +85,17 @@ pub enum FailOutcome {
 #[non_exhaustive]
 pub enum LeaseError {
     /// The lease has ended: it was used, released or stolen, or it had expired when it was to be extended.
-    #[error("the lease on run {run} has ended; the run is delivered up to {delivered_seq}")]
+    #[error("the lease on run {run} has ended, it is done with up to {delivered_seq}: go on if that covers you, else claim again")]
     StaleLease {
         /// The run.
         run: RunKey,
-        /// The run's cursor. At or above the caller's last event, its work is done.
+        /// The run's cursor: everything up to here is delivered or was skipped. At or above the caller's last event,
+        /// nothing is left to do.
         delivered_seq: u64,
     },
-    /// An event that is not waiting for delivery.
+    /// An event that was not handed out with the lease, or is delivered already.
     #[error(
-        "event {seq} of run {run} is not pending: it is delivered up to {delivered_seq} of {head}"
+        "event {seq} of run {run} is not under the lease: name one after {delivered_seq}, up to {last_seq}"
     )]
     SeqOutOfRange {
         /// The run.
@@ -101,11 +104,11 @@ pub enum LeaseError {
         seq: u64,
         /// The run's cursor.
         delivered_seq: u64,
-        /// The run's head.
-        head: u64,
+        /// The last event under the lease.
+        last_seq: u64,
     },
     /// The store does not know the run.
-    #[error("run {run} is not there")]
+    #[error("run {run} is not there: the lease belongs to another store")]
     RunNotFound {
         /// The run.
         run: RunKey,

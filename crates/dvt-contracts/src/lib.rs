@@ -48,7 +48,7 @@ pub use self::dead_letter::{
     DeadLetter, DeadLetterCause, DeadLetterQuery, OperatorNote, Resolution, ResolutionKind,
 };
 pub use self::destination::Destination;
-pub use self::error_class::{BoxError, ErrorClass};
+pub use self::error_class::{BoxError, ErrorClass, SharedError};
 pub use self::event::{Event, InvalidEvent, RunEvent};
 pub use self::event_id::EventId;
 pub use self::event_type::EventType;
@@ -65,7 +65,7 @@ pub use self::outbox::OutboxStorage;
 pub use self::outbox_error::OutboxError;
 pub use self::outbox_ext::OutboxStorageExt;
 pub use self::payload::{InvalidPayload, Payload, PayloadFault};
-pub use self::pending::{OutboxStats, PendingQuery, PendingRun, PendingState};
+pub use self::pending::{OutboxStats, PendingQuery, PendingRun, PendingState, Retarget};
 pub use self::reading::{EventPage, PruneOutcome, RunQuery, RunRecord};
 pub use self::retry_policy::{InvalidRetryPolicy, Jitter, OnExhausted, RetryPolicy};
 pub use self::run_key::RunKey;

@@ -26,6 +26,8 @@ pub const MAX_CALL_LEASES: usize = 1_000;
 pub const MIN_LEASE: Duration = Duration::from_millis(1);
 /// Longest lease.
 pub const MAX_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Largest checkpoint, in bytes of its texts.
+pub const MAX_CHECKPOINT_BYTES: usize = 16 * 1024 * 1024;
 /// Longest text kept about a failure or an operator's action, in bytes of UTF-8.
 pub const MAX_TEXT_BYTES: usize = 8 * 1024;
 /// A run that was claimed this many times and never acknowledged, failed or released is claimed alone.

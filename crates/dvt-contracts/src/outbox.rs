@@ -24,8 +24,9 @@ use crate::safe_text::SafeText;
 /// run. A caller whose reply was lost repeats its call: `StaleLease { delivered_seq }` tells it whether its
 /// work is done. All times are the store's clock's.
 ///
-/// At any time each event of a log is delivered, pending or dead: the cursor parts the delivered from the
-/// others, and an open dead letter stands for the first event after the cursor.
+/// At any time each event of a log is delivered, pending or dead. Up to the cursor everything is delivered, or was
+/// skipped and is a dead letter; an open dead letter stands for the first event after the cursor. An ended lease is
+/// `StaleLease` whatever else is wrong with the call.
 ///
 /// Every sentence under `# Adapter must` is checked by one case of the conformance suite, which quotes it.
 ///
@@ -45,8 +46,9 @@ pub trait OutboxStorage: std::fmt::Debug + Send + Sync {
     /// - give the events after the cursor, in log order and as the log holds them
     /// - take at most `max_runs` runs, and none for 0
     /// - take at most `max_events_per_run` events of a run, and none for 0
-    /// - give the first event of each run whatever its size, and after it as many as `max_bytes` of payload allow
+    /// - end the claim before the event that would exceed `max_bytes` of payload, but give at least one event
     /// - take the runs that have been due longest first
+    /// - tell how often a run was claimed since its last answer
     /// - raise `claim_no` by exactly one with each claim of a run
     /// - make a new token for each claim
     /// - end a lease the given time after the claim
@@ -78,7 +80,8 @@ pub trait OutboxStorage: std::fmt::Debug + Send + Sync {
     ///
     /// - move the cursor to `through` and end the lease
     /// - make the rest of the run due at once
-    /// - refuse to acknowledge an event that is not pending with `SeqOutOfRange`, and keep the lease
+    /// - refuse to acknowledge an event delivered before or not under the lease with `SeqOutOfRange`, and keep the lease
+    /// - make a run due that an event is appended to while its last one is acknowledged
     /// - answer each acknowledgement of a call on its own, as if one after another
     /// - refuse a call with more than `MAX_CALL_LEASES` leases
     /// - set attempts and last error back when the cursor moves
@@ -99,7 +102,8 @@ pub trait OutboxStorage: std::fmt::Debug + Send + Sync {
     /// - acknowledge everything before the failed event
     /// - keep the error as the run's last error
     /// - leave all other runs alone
-    /// - refuse to fail an event that is not pending with `SeqOutOfRange`, and keep the lease
+    /// - refuse to fail an event delivered before or not under the lease with `SeqOutOfRange`, and keep the lease
+    /// - double the delay with each failure up to the policy's cap, however many there were
     /// - park the run at exactly `max_attempts`, with its dead letter
     /// - pass over the event at `max_attempts` under the policy `Skip`, with its dead letter, and go on
     async fn mark_failed(
@@ -117,7 +121,8 @@ pub trait OutboxStorage: std::fmt::Debug + Send + Sync {
     /// - make a released run due at once, behind those already due, and count no attempt
     async fn release(&self, leases: &[Lease]) -> Result<Vec<Result<(), LeaseError>>, OutboxError>;
 
-    /// A page of the runs with undelivered events. A page shorter than its limit is the last one.
+    /// A page of the runs with undelivered events. A page shorter than the smaller of its limit and
+    /// [`MAX_PAGE`](crate::MAX_PAGE) is the last one.
     ///
     /// # Adapter must
     ///
@@ -126,7 +131,8 @@ pub trait OutboxStorage: std::fmt::Debug + Send + Sync {
     /// - change nothing by peeking
     async fn list_pending(&self, query: &PendingQuery) -> Result<Vec<PendingRun>, OutboxError>;
 
-    /// A page of the dead letters. A page shorter than its limit is the last one.
+    /// A page of the dead letters. A page shorter than the smaller of its limit and
+    /// [`MAX_PAGE`](crate::MAX_PAGE) is the last one.
     ///
     /// # Adapter must
     ///
@@ -186,6 +192,7 @@ pub trait OutboxStorage: std::fmt::Debug + Send + Sync {
     ///
     /// - keep the first destination, for every handle, and accept it again
     /// - refuse another destination with `DestinationMismatch` telling both
+    /// - let exactly one of several concurrent bindings to different destinations win
     async fn bind_destination(&self, destination: &Destination) -> Result<(), OutboxError>;
 
     /// Replaces the destination `from` by `to`; if `to` is bound already, nothing is left to do. The note is kept with the
@@ -193,7 +200,7 @@ pub trait OutboxStorage: std::fmt::Debug + Send + Sync {
     ///
     /// # Adapter must
     ///
-    /// - replace the destination only if it is the one named, and accept a repetition
+    /// - replace the destination only if it is the one named, accept a repetition, and tell the last change
     async fn retarget(
         &self,
         from: &Destination,

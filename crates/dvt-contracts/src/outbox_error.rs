@@ -1,11 +1,11 @@
 use crate::destination::Destination;
-use crate::error_class::{BoxError, ErrorClass};
+use crate::error_class::{BoxError, ErrorClass, SharedError};
 use crate::invalid_call::InvalidCall;
 use crate::lease::LeaseError;
 use crate::run_key::RunKey;
 
 /// Why a call of [`OutboxStorage`](crate::OutboxStorage) failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum OutboxError {
     /// The call is wrong.
@@ -15,7 +15,7 @@ pub enum OutboxError {
     #[error(transparent)]
     Lease(#[from] LeaseError),
     /// The store does not know the run.
-    #[error("run {run} is not there")]
+    #[error("run {run} is not there: look for it under its own tenant")]
     RunNotFound {
         /// The run.
         run: RunKey,
@@ -29,7 +29,7 @@ pub enum OutboxError {
         head: u64,
     },
     /// The run has no dead letter of this number.
-    #[error("run {run} has no dead letter {dead_letter_no}")]
+    #[error("run {run} has no dead letter {dead_letter_no}: list its dead letters")]
     DeadLetterNotFound {
         /// The run.
         run: RunKey,
@@ -61,13 +61,21 @@ pub enum OutboxError {
         /// What the caller named as the present destination.
         requested: Destination,
     },
+    /// The store is not set up for it: a missing privilege, a read-only file, a foreign or newer schema. Nothing happened.
+    #[error("{operation} was refused by the store: see the cause")]
+    Refused {
+        /// The port method.
+        operation: &'static str,
+        /// The cause.
+        source: SharedError,
+    },
     /// Nothing happened; the same call may succeed later.
     #[error("{operation} failed for now, nothing was written: try again")]
     Transient {
         /// The port method.
         operation: &'static str,
         /// The cause.
-        source: BoxError,
+        source: SharedError,
     },
     /// It may have happened.
     #[error("{operation} may or may not have happened: repeat the same call, which is safe")]
@@ -75,7 +83,7 @@ pub enum OutboxError {
         /// The port method.
         operation: &'static str,
         /// The cause.
-        source: BoxError,
+        source: SharedError,
     },
     /// The store broke its own rules.
     #[error("{operation} met a state that cannot be: please report it")]
@@ -83,16 +91,44 @@ pub enum OutboxError {
         /// The port method.
         operation: &'static str,
         /// The cause.
-        source: BoxError,
+        source: SharedError,
     },
 }
 
 impl OutboxError {
+    /// An error of class `Caller`: the store is not set up for the operation.
+    #[must_use]
+    pub fn refused(operation: &'static str, source: impl Into<BoxError>) -> Self {
+        let source = SharedError::from(source.into());
+        Self::Refused { operation, source }
+    }
+
+    /// An error of class `Transient`: nothing happened, and the same call may succeed later.
+    #[must_use]
+    pub fn transient(operation: &'static str, source: impl Into<BoxError>) -> Self {
+        let source = SharedError::from(source.into());
+        Self::Transient { operation, source }
+    }
+
+    /// An error of class `Unknown`: it may have happened.
+    #[must_use]
+    pub fn unknown(operation: &'static str, source: impl Into<BoxError>) -> Self {
+        let source = SharedError::from(source.into());
+        Self::Unknown { operation, source }
+    }
+
+    /// An error of class `Bug`: the store broke its own rules.
+    #[must_use]
+    pub fn bug(operation: &'static str, source: impl Into<BoxError>) -> Self {
+        let source = SharedError::from(source.into());
+        Self::Bug { operation, source }
+    }
+
     /// What a caller should do.
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Invalid(_) => ErrorClass::Caller,
+            Self::Invalid(_) | Self::Refused { .. } => ErrorClass::Caller,
             Self::Lease(error) => error.class(),
             Self::RunNotFound { .. } | Self::DeadLetterNotFound { .. } => ErrorClass::NotFound,
             Self::NothingPending { .. }

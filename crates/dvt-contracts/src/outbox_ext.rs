@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::error_class::BoxError;
 use crate::lease::{Acknowledgement, Lease, LeaseError};
 use crate::outbox::OutboxStorage;
 use crate::outbox_error::OutboxError;
@@ -53,9 +52,6 @@ fn only<T>(
 ) -> Result<T, OutboxError> {
     match (replies.pop(), replies.is_empty()) {
         (Some(reply), true) => Ok(reply?),
-        _ => Err(OutboxError::Bug {
-            operation,
-            source: BoxError::from("one lease, and not one reply"),
-        }),
+        _ => Err(OutboxError::bug(operation, "one lease, and not one reply")),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::dead_letter::OperatorNote;
 use crate::destination::Destination;
 use crate::identifier::TenantId;
 use crate::run_key::RunKey;
@@ -13,6 +14,8 @@ use crate::timestamp::Timestamp;
 pub struct PendingQuery {
     /// Only those of this tenant.
     pub tenant_id: Option<TenantId>,
+    /// Only this run.
+    pub run: Option<RunKey>,
     /// Only runs with a greater key: the last one of the page before.
     pub after: Option<RunKey>,
     /// At most this many; 0 gives none, more than [`MAX_PAGE`](crate::MAX_PAGE) counts as that.
@@ -24,6 +27,7 @@ impl Default for PendingQuery {
     fn default() -> Self {
         Self {
             tenant_id: None,
+            run: None,
             after: None,
             limit: crate::limits::MAX_PAGE,
         }
@@ -90,10 +94,27 @@ pub struct OutboxStats {
     pub parked_runs: u64,
     /// Events that are neither delivered nor dead.
     pub pending_events: u64,
-    /// Dead letters that still park their run.
-    pub open_dead_letters: u64,
+    /// Dead letters, resolved or not.
+    pub dead_letters: u64,
+    /// Events that were given up for good.
+    pub skipped_events: u64,
     /// Age of the oldest undelivered event, dead or not, by the store's clock; `None` if there is none.
     pub oldest_pending_age: Option<Duration>,
     /// Where the outbox delivers to, once bound.
     pub destination: Option<Destination>,
+    /// The last time that it was replaced.
+    pub last_retarget: Option<Retarget>,
+}
+
+/// A change of the destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retarget {
+    /// The destination before.
+    pub from: Destination,
+    /// The destination since then.
+    pub to: Destination,
+    /// Who replaced it, and why.
+    pub note: OperatorNote,
+    /// When, by the store's clock.
+    pub at: Timestamp,
 }

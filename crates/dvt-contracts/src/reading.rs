@@ -20,6 +20,8 @@ pub struct RunRecord {
     pub status: RunStatus,
     /// Its last `run_seq`; 0 without events.
     pub head: u64,
+    /// Its cursor: everything up to here is delivered or was skipped.
+    pub delivered_seq: u64,
     /// When it was bootstrapped, by the store's clock.
     pub created_at: Timestamp,
     /// When it was pruned, by the store's clock; the record is then a tombstone.
@@ -39,6 +41,10 @@ pub struct RunQuery {
     pub status: Option<RunStatus>,
     /// Only runs bootstrapped at this moment or later, by the store's clock.
     pub created_since: Option<Timestamp>,
+    /// Only runs bootstrapped before this moment, by the store's clock.
+    pub created_before: Option<Timestamp>,
+    /// Only pruned runs, or only those that are not.
+    pub pruned: Option<bool>,
     /// Only runs whose id is greater: the last one of the page before.
     pub after: Option<RunId>,
     /// At most this many; 0 gives none, more than [`MAX_PAGE`](crate::MAX_PAGE) counts as that.
@@ -55,6 +61,8 @@ impl RunQuery {
             environment_id: None,
             status: None,
             created_since: None,
+            created_before: None,
+            pruned: None,
             after: None,
             limit: crate::limits::MAX_PAGE,
         }
@@ -86,6 +94,6 @@ impl EventPage {
 pub struct PruneOutcome {
     /// When the run was first pruned, by the store's clock.
     pub pruned_at: Timestamp,
-    /// How many events this call removed; 0 if the run had been pruned before.
+    /// How many events this call removed; 0 if nothing was left to remove.
     pub removed: u64,
 }

@@ -146,6 +146,20 @@ impl RetryPolicy {
         })
     }
 
+    /// The longest delays after one failure, two failures and so on, up to the first that is the cap: at most 36 of them. A
+    /// store that knows the attempts only in its database can look the delay up instead of computing it again.
+    #[must_use]
+    pub fn ceilings(&self) -> Vec<Duration> {
+        let mut ceilings = vec![self.ceiling(1)];
+        for attempts in 2..=63 {
+            match ceilings.last() {
+                Some(last) if *last < self.cap => ceilings.push(self.ceiling(attempts)),
+                _ => break,
+            }
+        }
+        ceilings
+    }
+
     /// The delay after this many failures, with `entropy` as the source of the spread: the whole
     /// range of `u64` is mapped evenly onto zero to the ceiling.
     #[must_use]

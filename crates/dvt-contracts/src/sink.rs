@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::event::RunEvent;
@@ -11,7 +13,8 @@ use crate::safe_text::SafeText;
 /// A sink promises a **prefix**: of the events offered it has stored the first `stored` ones, in order,
 /// and none of the others, unless it stopped with [`Stop::Unknown`]. A relay acknowledges that prefix and
 /// offers the rest again. So every event arrives at least once, with the same event id each time, and
-/// first arrivals of a run come in log order. Throughput comes from many runs at once.
+/// first arrivals of a run come in log order. A sink never offers an event of a run to its bus before it knows the one
+/// before to be stored, unless the bus itself refuses arrivals out of order. Throughput comes from many runs at once.
 #[async_trait]
 pub trait EventSink: std::fmt::Debug + Send + Sync {
     /// Stores the events of one run, in order, and says how far it came.
@@ -26,7 +29,7 @@ pub trait EventSink: std::fmt::Debug + Send + Sync {
 pub struct Published {
     /// How many events, counted from the first, are stored for certain.
     pub stored: usize,
-    /// Why it stopped there; `None` if all were stored.
+    /// Why it stopped there; `None` exactly if all were stored.
     pub stop: Option<Stop>,
 }
 
@@ -37,6 +40,8 @@ pub enum Stop {
     Unavailable {
         /// What was seen.
         reason: SafeText,
+        /// How long the sink asked to be left alone, if it did.
+        retry_after: Option<Duration>,
     },
     /// The sink refuses this event. Counts as an attempt.
     Rejected {

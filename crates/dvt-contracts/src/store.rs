@@ -15,7 +15,7 @@ use crate::store_error::StoreError;
 /// # Contract
 ///
 /// The contract is between adapters (and layers over them) and everybody who records or reads runs.
-/// Callers may assume: whatever a reply acknowledged is in the log for ever, under the number that the
+/// Callers may assume: whatever a reply acknowledged is in the log until the run is pruned, under the number that the
 /// reply gave; a call that failed left nothing behind, unless its error is of class `Unknown`; repeating a
 /// call with the same keys is always safe. An append *is* the enqueue: each appended event is pending
 /// in the [`OutboxStorage`] of the same store by the same atomic step.
@@ -101,10 +101,11 @@ pub trait RunStateStore: std::fmt::Debug + Send + Sync {
     ///
     /// # Adapter must
     ///
-    /// - tell metadata, status, head and creation time as of now
+    /// - tell metadata, status, head, cursor and creation time as of now
     async fn get_run(&self, run: &RunKey) -> Result<RunRecord, StoreError>;
 
-    /// A page of a tenant's runs. A page shorter than its limit is the last one.
+    /// A page of a tenant's runs. A page shorter than the smaller of its limit and [`MAX_PAGE`](crate::MAX_PAGE) is the last
+    /// one.
     ///
     /// # Adapter must
     ///
@@ -112,10 +113,11 @@ pub trait RunStateStore: std::fmt::Debug + Send + Sync {
     /// - give pages of runs that fit together without a gap or an overlap, none for limit 0
     /// - apply all filters that are set at once
     /// - list the tenant's own runs only
+    /// - hold listings and claims to `MAX_PAGE` and `MAX_CLAIM` runs whatever their limit
     async fn list_runs(&self, query: &RunQuery) -> Result<Vec<RunRecord>, StoreError>;
 
-    /// A page of the tenants that have runs, for those who look after a whole store. A page shorter than its limit,
-    /// or than [`MAX_PAGE`](crate::MAX_PAGE), is the last one.
+    /// A page of the tenants that have runs, for those who look after a whole store. A page shorter than the smaller of its
+    /// limit and [`MAX_PAGE`](crate::MAX_PAGE) is the last one.
     ///
     /// # Adapter must
     ///
@@ -170,6 +172,7 @@ pub trait RunStateStore: std::fmt::Debug + Send + Sync {
     /// - keep the stored checkpoint if an older one is saved, and tell its `run_seq`
     /// - replace the stored checkpoint by one of the same `run_seq`
     /// - refuse a checkpoint beyond the head with `CheckpointBeyondHead`
+    /// - refuse a checkpoint with a NUL or with more than `MAX_CHECKPOINT_BYTES`
     async fn save_checkpoint(
         &self,
         run: &RunKey,
@@ -177,7 +180,8 @@ pub trait RunStateStore: std::fmt::Debug + Send + Sync {
     ) -> Result<SaveOutcome, StoreError>;
 
     /// Removes the events of an ended, fully delivered run and leaves a tombstone, so that the run can never start again
-    /// at 1.
+    /// at 1. From the moment that the reply tells, reads show nothing; a store that removes a long log in several steps
+    /// finishes an interrupted prune when it is repeated.
     ///
     /// # Adapter must
     ///
@@ -186,6 +190,8 @@ pub trait RunStateStore: std::fmt::Debug + Send + Sync {
     /// - refuse a run that has not ended with `NotPrunable`
     /// - refuse a run with undelivered events with `NotPrunable`
     /// - answer a second prune with the first one's time and nothing removed
+    /// - keep the dead letters of a pruned run
+    /// - let a prune and a concurrent append agree: no acknowledged event is removed undelivered
     /// - refuse a provider reference or a checkpoint for a pruned run with `RunPruned`
     async fn prune_run(&self, run: &RunKey) -> Result<PruneOutcome, StoreError>;
 }

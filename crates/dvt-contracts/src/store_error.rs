@@ -1,19 +1,19 @@
 use crate::append_error::AppendError;
-use crate::error_class::{BoxError, ErrorClass};
+use crate::error_class::{BoxError, ErrorClass, SharedError};
 use crate::invalid_call::InvalidCall;
 use crate::run_key::RunKey;
 use crate::run_status::RunStatus;
 use crate::timestamp::Timestamp;
 
 /// Why a call of [`RunStateStore`](crate::RunStateStore) failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The call is wrong.
     #[error(transparent)]
     Invalid(#[from] InvalidCall),
     /// No such run for this tenant.
-    #[error("run {run} is not there")]
+    #[error("run {run} is not there: bootstrap it, or look for it under its own tenant")]
     RunNotFound {
         /// The run asked for.
         run: RunKey,
@@ -52,13 +52,21 @@ pub enum StoreError {
     /// The request was refused for a reason that only appends have.
     #[error(transparent)]
     Append(AppendError),
+    /// The store is not set up for it: a missing privilege, a read-only file, a foreign or newer schema. Nothing happened.
+    #[error("{operation} was refused by the store: see the cause")]
+    Refused {
+        /// The port method.
+        operation: &'static str,
+        /// The cause.
+        source: SharedError,
+    },
     /// Nothing happened; the same call may succeed later.
     #[error("{operation} failed for now, nothing was written: try again")]
     Transient {
         /// The port method.
         operation: &'static str,
         /// The cause.
-        source: BoxError,
+        source: SharedError,
     },
     /// It may have happened.
     #[error("{operation} may or may not have happened: repeat the same call, which is safe")]
@@ -66,7 +74,7 @@ pub enum StoreError {
         /// The port method.
         operation: &'static str,
         /// The cause.
-        source: BoxError,
+        source: SharedError,
     },
     /// The store broke its own rules.
     #[error("{operation} met a state that cannot be: please report it")]
@@ -74,16 +82,44 @@ pub enum StoreError {
         /// The port method.
         operation: &'static str,
         /// The cause.
-        source: BoxError,
+        source: SharedError,
     },
 }
 
 impl StoreError {
+    /// An error of class `Caller`: the store is not set up for the operation.
+    #[must_use]
+    pub fn refused(operation: &'static str, source: impl Into<BoxError>) -> Self {
+        let source = SharedError::from(source.into());
+        Self::Refused { operation, source }
+    }
+
+    /// An error of class `Transient`: nothing happened, and the same call may succeed later.
+    #[must_use]
+    pub fn transient(operation: &'static str, source: impl Into<BoxError>) -> Self {
+        let source = SharedError::from(source.into());
+        Self::Transient { operation, source }
+    }
+
+    /// An error of class `Unknown`: it may have happened.
+    #[must_use]
+    pub fn unknown(operation: &'static str, source: impl Into<BoxError>) -> Self {
+        let source = SharedError::from(source.into());
+        Self::Unknown { operation, source }
+    }
+
+    /// An error of class `Bug`: the store broke its own rules.
+    #[must_use]
+    pub fn bug(operation: &'static str, source: impl Into<BoxError>) -> Self {
+        let source = SharedError::from(source.into());
+        Self::Bug { operation, source }
+    }
+
     /// What a caller should do.
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Invalid(_) => ErrorClass::Caller,
+            Self::Invalid(_) | Self::Refused { .. } => ErrorClass::Caller,
             Self::RunNotFound { .. } => ErrorClass::NotFound,
             Self::RunPruned { .. } | Self::RunAlreadyExists { .. } | Self::NotPrunable { .. } => {
                 ErrorClass::Conflict

@@ -1,7 +1,6 @@
 use async_trait::async_trait;
 
 use crate::append::{AppendOutcome, AppendRequest};
-use crate::error_class::BoxError;
 use crate::limits::MAX_PAGE;
 use crate::run_key::RunKey;
 use crate::run_state::RunState;
@@ -22,33 +21,38 @@ pub trait RunStateStoreExt: RunStateStore {
         let mut replies = self.append_batch(std::slice::from_ref(&request)).await?;
         match (replies.pop(), replies.is_empty()) {
             (Some(reply), true) => Ok(reply?),
-            _ => Err(StoreError::Bug {
-                operation: "append_batch",
-                source: BoxError::from("one request, and not one reply"),
-            }),
+            _ => Err(StoreError::bug("append_batch", "one request, and not one reply")),
         }
     }
 
     /// The run's state: its checkpoint, if there is a good one, and the log after it.
     ///
-    /// A pruned run has no log: its state is that of a run without events.
-    ///
     /// # Errors
     /// Those of [`list_events`](RunStateStore::list_events) and
-    /// [`load_checkpoint`](RunStateStore::load_checkpoint).
+    /// [`load_checkpoint`](RunStateStore::load_checkpoint), and `RunPruned` for a pruned run, which has no log to fold.
     async fn load_state(&self, run: &RunKey) -> Result<RunState, StoreError> {
-        let head = self.get_run(run).await?.head;
         let checkpoint = self.load_checkpoint(run).await?;
-        let mut state = checkpoint
-            .and_then(|checkpoint| checkpoint.restore(head))
-            .unwrap_or_default();
+        let mut after = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.run_seq);
+        let mut page = self.list_events(run, after, MAX_PAGE).await?;
+        let mut state = RunState::new();
+        match checkpoint.and_then(|checkpoint| checkpoint.restore(page.head)) {
+            Some(restored) => state = restored,
+            None if after > 0 => {
+                after = 0;
+                page = self.list_events(run, after, MAX_PAGE).await?;
+            }
+            None => {}
+        }
         loop {
-            let after = state.last_seq();
-            let page = self.list_events(run, after, MAX_PAGE).await?;
+            if let Some(pruned_at) = page.pruned_at {
+                return Err(StoreError::RunPruned { run: run.clone(), pruned_at });
+            }
             page.events.iter().for_each(|event| state.fold(event));
             if page.is_last(after) || page.events.is_empty() {
                 return Ok(state);
             }
+            after = state.last_seq();
+            page = self.list_events(run, after, MAX_PAGE).await?;
         }
     }
 }

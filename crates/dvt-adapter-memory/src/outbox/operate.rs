@@ -35,10 +35,7 @@ impl State {
         );
         let letter = run.open_dead_letter().cloned();
         self.schedule(key, None);
-        letter.ok_or_else(|| OutboxError::Bug {
-            operation: "park_run",
-            source: "the dead letter just written is not there".into(),
-        })
+        letter.ok_or_else(|| OutboxError::bug("park_run", "the dead letter just written is not there"))
     }
 
     pub(super) fn resolve(

@@ -1,11 +1,18 @@
-use dvt_contracts::{OutboxStats, PendingState, Timestamp};
+use dvt_contracts::{DeadLetter, OutboxStats, PendingState, ResolutionKind, Timestamp};
 
 use crate::state::State;
 
 impl State {
     pub(super) fn stats(&self, now: Timestamp) -> OutboxStats {
+        let letters = || self.runs.values().flat_map(|run| &run.dead_letters);
+        let skipped = |letter: &&DeadLetter| {
+            letter.resolution.as_ref().is_some_and(|end| end.kind == ResolutionKind::Skipped)
+        };
         let mut stats = OutboxStats {
+            dead_letters: letters().count() as u64,
+            skipped_events: letters().filter(skipped).count() as u64,
             destination: self.destination.clone(),
+            last_retarget: self.last_retarget.clone(),
             ..OutboxStats::default()
         };
         for pending in self
@@ -20,7 +27,6 @@ impl State {
                 PendingState::BackingOff { .. } => stats.backing_off_runs += 1,
                 PendingState::Parked { .. } => {
                     stats.parked_runs += 1;
-                    stats.open_dead_letters += 1;
                     // The event after the cursor is dead, those behind it are pending.
                     stats.pending_events -= 1;
                 }

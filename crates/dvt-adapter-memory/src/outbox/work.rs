@@ -18,28 +18,34 @@ impl State {
             return Vec::new();
         }
         let expires_at = now.saturating_add(request.lease);
-        let mut bytes_left = request.max_bytes;
-        self.runs_to_claim(request.max_runs, now)
-            .into_iter()
-            .filter_map(|key| {
-                self.schedule(&key, Some(expires_at));
-                let run = self.runs.get_mut(&key)?;
-                run.claim_no += 1;
-                run.unfinished_claims = run.unfinished_claims.saturating_add(1);
-                let token = LeaseToken::generate();
-                run.lease = Some((token, expires_at));
-                Some(ClaimedRun {
-                    attempts: run.attempts,
-                    events: next_events(run, request.max_events_per_run, &mut bytes_left),
-                    lease: Lease {
-                        run: key,
-                        claim_no: run.claim_no,
-                        token,
-                        expires_at,
-                    },
-                })
-            })
-            .collect()
+        let mut budget = Budget { left: request.max_bytes, spent: false, over: false };
+        let mut claimed = Vec::new();
+        for key in self.runs_to_claim(request.max_runs, now) {
+            let Some(run) = self.runs.get_mut(&key) else { continue };
+            let events = budget.take(run.events_after(run.delivered_seq), request.max_events_per_run);
+            let Some(last_seq) = events.last().map(|event| event.run_seq) else { break };
+            run.claim_no += 1;
+            run.unfinished_claims = run.unfinished_claims.saturating_add(1);
+            let token = LeaseToken::generate();
+            run.lease = Some((token, expires_at));
+            claimed.push(ClaimedRun {
+                attempts: run.attempts,
+                unfinished_claims: run.unfinished_claims,
+                events,
+                lease: Lease {
+                    run: key.clone(),
+                    claim_no: run.claim_no,
+                    token,
+                    expires_at,
+                    last_seq,
+                },
+            });
+            self.schedule(&key, Some(expires_at));
+            if budget.over {
+                break;
+            }
+        }
+        claimed
     }
 
     /// The runs that are due longest. One that was claimed again and again and never finished goes alone, so that
@@ -96,7 +102,7 @@ impl State {
         now: Timestamp,
     ) -> Result<(), LeaseError> {
         let run = self.leased(&done.lease)?;
-        run.check_pending(&done.lease.run, done.through)?;
+        run.check_seq(&done.lease, done.through)?;
         run.deliver_through(done.through);
         run.end_lease();
         self.reschedule(&done.lease.run, now);
@@ -118,7 +124,7 @@ impl State {
         now: Timestamp,
     ) -> Result<FailOutcome, LeaseError> {
         let run = self.leased(lease)?;
-        run.check_pending(&lease.run, seq)?;
+        run.check_seq(lease, seq)?;
         run.deliver_through(seq - 1);
         run.end_lease();
         run.attempts = run.attempts.saturating_add(1);
@@ -182,22 +188,30 @@ impl Run {
     }
 }
 
-fn next_events(run: &Run, max_events: u32, bytes_left: &mut u64) -> Vec<RunEvent> {
-    let fits = |(index, event): &(usize, &RunEvent)| {
-        let size = event.event.payload().size() as u64;
-        let fits = *index == 0 || size <= *bytes_left;
-        if fits {
-            *bytes_left = bytes_left.saturating_sub(size);
+/// What is left of a claim's byte bound.
+struct Budget {
+    left: u64,
+    /// Whether the claim has an event, so that the next one must fit.
+    spent: bool,
+    /// Whether an event did not fit: then the claim is over.
+    over: bool,
+}
+
+impl Budget {
+    fn take(&mut self, events: &[RunEvent], max_events: u32) -> Vec<RunEvent> {
+        let mut taken = Vec::new();
+        for event in events.iter().take(max_events.min(MAX_CLAIM) as usize) {
+            let size = event.event.payload().size() as u64;
+            if self.spent && size > self.left {
+                self.over = true;
+                break;
+            }
+            self.left = self.left.saturating_sub(size);
+            self.spent = true;
+            taken.push(event.clone());
         }
-        fits
-    };
-    run.events_after(run.delivered_seq)
-        .iter()
-        .take(max_events.min(MAX_CLAIM) as usize)
-        .enumerate()
-        .take_while(fits)
-        .map(|(_, event)| event.clone())
-        .collect()
+        taken
+    }
 }
 
 /// Spread for back-off; nothing secret hangs on it.

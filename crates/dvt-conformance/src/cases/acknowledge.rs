@@ -7,7 +7,7 @@ use dvt_contracts::{
 
 use crate::cx::Cx;
 use crate::failure::{Failure, check_eq, check_matches};
-use crate::fixture::{LEASE, notes, out_of_range, run, seqs, stale};
+use crate::fixture::{LEASE, note, notes, out_of_range, run, seqs, stale};
 
 /// move the cursor to `through` and end the lease
 pub async fn acknowledge_moves_the_cursor(cx: &Cx) -> Result<(), Failure> {
@@ -52,12 +52,13 @@ pub async fn rest_of_the_run_is_due_at_once(cx: &Cx) -> Result<(), Failure> {
     Ok(())
 }
 
-/// refuse to acknowledge an event that is not pending with `SeqOutOfRange`, and keep the lease
+/// refuse to acknowledge an event delivered before or not under the lease with `SeqOutOfRange`, and keep the lease
 pub async fn acknowledgement_out_of_range_keeps_the_lease(cx: &Cx) -> Result<(), Failure> {
     let run = cx.run_with("a", 4).await?;
     let first = cx.claim_only(&run).await?.lease;
     cx.store.acknowledge(&first, 1).await?;
     let lease = cx.claim_only(&run).await?.lease;
+    cx.append(&run, vec![note("after the claim")]).await?;
     let before = cx.pending().await?;
 
     for through in [0, 1, 5, i64::MAX.cast_unsigned() + 1, u64::MAX] {

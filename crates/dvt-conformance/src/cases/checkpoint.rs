@@ -1,12 +1,12 @@
 //! Stored folds of a log.
 
 use dvt_contracts::{
-    Checkpoint, EventType, FOLD_VERSION, InvalidCall, RunKey, RunStateStoreExt, RunStatus,
-    SaveOutcome, StoreError,
+    Checkpoint, EventType, FOLD_VERSION, InvalidCall, MAX_CHECKPOINT_BYTES, RunKey,
+    RunStateStoreExt, RunStatus, SaveOutcome, StoreError,
 };
 
 use crate::cx::Cx;
-use crate::failure::{Failure, check_eq, check_matches};
+use crate::failure::{Failure, check, check_eq, check_matches};
 use crate::fixture::{event, note, run};
 
 fn checkpoint(run_seq: u64, state: &str) -> Checkpoint {
@@ -154,5 +154,45 @@ pub async fn no_checkpoint_changes_an_answer(cx: &Cx) -> Result<(), Failure> {
         );
     }
     check_eq!(state.status(), RunStatus::Failed, "status");
+    Ok(())
+}
+
+/// refuse a checkpoint with a NUL or with more than `MAX_CHECKPOINT_BYTES`
+pub async fn unstorable_checkpoint_is_refused(cx: &Cx) -> Result<(), Failure> {
+    let run = cx.run_with("a", 2).await?;
+    let largest = checkpoint(1, &"x".repeat(MAX_CHECKPOINT_BYTES - 64));
+    let larger = Checkpoint {
+        run_seq: 2,
+        state: format!("{}x", largest.state),
+        ..largest.clone()
+    };
+
+    let nul = cx.store.save_checkpoint(&run, &checkpoint(2, "a\0b")).await;
+    let over = cx.store.save_checkpoint(&run, &larger).await;
+    let taken = save(cx, &run, &largest).await?;
+
+    check_matches!(
+        nul,
+        Err(StoreError::Invalid(InvalidCall::CheckpointWithNul {
+            run_seq: 2
+        })),
+        "reply to a NUL"
+    );
+    check_matches!(
+        over,
+        Err(StoreError::Invalid(InvalidCall::CheckpointTooLarge { found }))
+            if *found == MAX_CHECKPOINT_BYTES + 1,
+        "reply to too many bytes"
+    );
+    check_eq!(
+        taken,
+        SaveOutcome::Saved,
+        "reply to as many bytes as allowed"
+    );
+    let loaded = cx.store.load_checkpoint(&run).await?;
+    check!(
+        loaded == Some(largest),
+        "another checkpoint is stored than the largest"
+    );
     Ok(())
 }

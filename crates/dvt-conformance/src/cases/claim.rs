@@ -128,8 +128,8 @@ pub async fn no_more_events_than_asked_for(cx: &Cx) -> Result<(), Failure> {
     Ok(())
 }
 
-/// give the first event of each run whatever its size, and after it as many as `max_bytes` of payload allow
-pub async fn bytes_are_bounded_after_the_first_event(cx: &Cx) -> Result<(), Failure> {
+/// end the claim before the event that would exceed `max_bytes` of payload, but give at least one event
+pub async fn bytes_are_bounded(cx: &Cx) -> Result<(), Failure> {
     let sized = |sizes: &[usize]| -> Vec<_> {
         let text = |size: usize| format!("\"{}\"", "x".repeat(size - 2));
         let keyed = sizes.iter().enumerate();
@@ -165,15 +165,18 @@ pub async fn bytes_are_bounded_after_the_first_event(cx: &Cx) -> Result<(), Fail
         );
     }
 
+    // Two runs, due alternately, since each claim is given back.
+    cx.shift_clock(1).await?;
     let run = cx.run("b").await?;
     cx.append(&run, sized(&[10, 10, 10])).await?;
-    cx.shift_clock(1).await?;
-    check_eq!(counts(0).await?, [1, 1], "first events of two runs");
-    check_eq!(
-        counts(30).await?,
-        [1, 3],
-        "events of two runs within 30 bytes"
-    );
+    for (max_bytes, expected) in [(0, vec![1]), (39, vec![3]), (30, vec![3]), (50, vec![2, 3])] {
+        cx.shift_clock(1).await?;
+        check_eq!(
+            counts(max_bytes).await?,
+            expected,
+            "events of two runs within {max_bytes} bytes"
+        );
+    }
     Ok(())
 }
 
@@ -303,5 +306,23 @@ pub async fn often_unfinished_run_is_claimed_alone(cx: &Cx) -> Result<(), Failur
         [vec![older, younger], vec![suspect]],
         "claims of a run at the bound, due behind another"
     );
+    Ok(())
+}
+
+/// tell how often a run was claimed since its last answer
+pub async fn unfinished_claims_are_told(cx: &Cx) -> Result<(), Failure> {
+    let run = cx.run_with("a", 2).await?;
+    let mut told = Vec::new();
+
+    for _ in 0..3 {
+        told.push(cx.claim_only(&run).await?.unfinished_claims);
+        cx.outlive_leases().await?;
+    }
+    let last = cx.claim_only(&run).await?;
+    told.push(last.unfinished_claims);
+    cx.store.acknowledge(&last.lease, 1).await?;
+    told.push(cx.claim_only(&run).await?.unfinished_claims);
+
+    check_eq!(told, [1, 2, 3, 4, 1], "unfinished claims");
     Ok(())
 }

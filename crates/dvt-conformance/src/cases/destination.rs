@@ -1,11 +1,15 @@
 //! Where the outbox delivers to.
 
+use std::time::Duration;
+
 use dvt_contracts::{
-    Destination, InvalidIdentifier, MAX_DESTINATION_BYTES, OperatorNote, OutboxError,
+    Destination, InvalidIdentifier, MAX_DESTINATION_BYTES, OperatorNote, OutboxError, Retarget,
+    Timestamp,
 };
 
 use crate::cx::Cx;
 use crate::failure::{Failure, check_eq, check_matches};
+use crate::fixture::by_bob;
 
 fn destination(text: &str) -> Result<Destination, Failure> {
     text.parse()
@@ -59,7 +63,7 @@ pub async fn another_destination_is_refused(cx: &Cx) -> Result<(), Failure> {
     Ok(())
 }
 
-/// replace the destination only if it is the one named, and accept a repetition
+/// replace the destination only if it is the one named, accept a repetition, and tell the last change
 pub async fn only_the_destination_named_is_replaced(cx: &Cx) -> Result<(), Failure> {
     let (old, new, other) = (
         destination("old")?,
@@ -82,8 +86,12 @@ pub async fn only_the_destination_named_is_replaced(cx: &Cx) -> Result<(), Failu
         "replacement of another destination"
     );
     cx.store.bind_destination(&old).await?;
+    let before = cx.now("before").await?;
     retarget(&old, &new).await?;
-    retarget(&old, &new).await?;
+    let after = cx.now("after").await?;
+    cx.shift_clock(100).await?;
+    cx.store.retarget(&old, &new, &by_bob()).await?;
+    let last = cx.store.stats().await?.last_retarget;
 
     cx.store.bind_destination(&new).await?;
     check_matches!(
@@ -92,5 +100,14 @@ pub async fn only_the_destination_named_is_replaced(cx: &Cx) -> Result<(), Failu
             if *bound == new && *requested == old,
         "the old destination"
     );
+    let at = last.as_ref().map_or(Timestamp::MIN, |change| change.at);
+    let change = Retarget {
+        from: old,
+        to: new,
+        note,
+        at,
+    };
+    cx.check_moment(at, Duration::ZERO, [before, after])?;
+    check_eq!(last, Some(change), "last change");
     Ok(())
 }

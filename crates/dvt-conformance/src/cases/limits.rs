@@ -2,7 +2,7 @@
 
 use dvt_contracts::{
     AppendRequest, InvalidCall, MAX_CALL_BYTES, MAX_CALL_EVENTS, MAX_PAGE, MAX_PAYLOAD_BYTES,
-    Payload, StoreError,
+    Payload, PendingQuery, RunQuery, StoreError,
 };
 
 use crate::cx::{Cx, request};
@@ -194,5 +194,36 @@ pub async fn bytes_of_a_page_are_bounded(cx: &Cx) -> Result<(), Failure> {
         metadata(),
         "metadata"
     );
+    Ok(())
+}
+
+/// hold listings and claims to `MAX_PAGE` and `MAX_CLAIM` runs whatever their limit
+///
+/// CASES: B 22, G 66.
+pub async fn listings_and_claims_are_bounded(cx: &Cx) -> Result<(), Failure> {
+    let one_more = MAX_PAGE + 1;
+    for number in 0..one_more {
+        cx.run_with(&format!("{number:04}"), 1).await?;
+    }
+    let query = RunQuery {
+        limit: u32::MAX,
+        ..RunQuery::new(run("any").tenant_id)
+    };
+    let pending = PendingQuery {
+        limit: u32::MAX,
+        ..PendingQuery::default()
+    };
+
+    let listed = cx.store.list_runs(&query).await?;
+    let waiting = cx.store.list_pending(&pending).await?;
+    let claimed = cx.claim_runs(u32::MAX).await?;
+    let rest = cx.claim_runs(u32::MAX).await?;
+
+    check_eq!(
+        (listed.len(), waiting.len()),
+        (1_000, 1_000),
+        "listed and pending runs"
+    );
+    check_eq!((claimed.len(), rest.len()), (1_000, 1), "claimed runs");
     Ok(())
 }

@@ -136,8 +136,8 @@ pub async fn pages_of_pending_runs_fit_together(cx: &Cx) -> Result<(), Failure> 
         let tenant_id = tenant.map(|tenant| run_of(tenant, "any").tenant_id);
         let mut query = PendingQuery {
             tenant_id,
-            after: None,
             limit,
+            ..PendingQuery::default()
         };
         let mut found: Vec<RunKey> = Vec::new();
         for _ in 0..10 {
@@ -159,6 +159,16 @@ pub async fn pages_of_pending_runs_fit_together(cx: &Cx) -> Result<(), Failure> 
         ..PendingQuery::default()
     };
     check_eq!(cx.store.list_pending(&none).await?, [], "page of 0");
+    let only = cx.pending().await?.pop();
+    let query = PendingQuery {
+        run: only.as_ref().map(|one| one.run.clone()),
+        ..PendingQuery::default()
+    };
+    check_eq!(
+        cx.store.list_pending(&query).await?,
+        only.into_iter().collect::<Vec<_>>(),
+        "one run"
+    );
     Ok(())
 }
 
@@ -217,9 +227,11 @@ pub async fn stats_count_each_run_and_event_once(cx: &Cx) -> Result<(), Failure>
         parked_runs: 1,
         // 2 behind the dead one, 2 × 2 backing off, 3 × 2 leased, 4 × 2 due.
         pending_events: 20,
-        open_dead_letters: 1,
+        dead_letters: 2,
+        skipped_events: 1,
         oldest_pending_age: found.oldest_pending_age,
         destination: None,
+        last_retarget: None,
     };
     check_eq!(found, expected, "stats");
     let moving = (later.due_runs, later.leased_runs, later.backing_off_runs);

@@ -7,7 +7,7 @@ use dvt_contracts::{
 
 use crate::cx::{Cx, request};
 use crate::failure::{Failure, check, check_eq, check_matches};
-use crate::fixture::{event, note, run, seqs};
+use crate::fixture::{by_ann, event, note, run, seqs};
 
 /// A run that ended with three events, all delivered.
 async fn ended(cx: &Cx) -> Result<RunKey, Failure> {
@@ -216,5 +216,22 @@ pub async fn tombstone_is_not_written_to(cx: &Cx) -> Result<(), Failure> {
     }
     check_eq!(cx.store.get_run(&run).await?, record, "record");
     check_eq!(cx.store.load_checkpoint(&run).await?, None, "checkpoint");
+    Ok(())
+}
+
+/// keep the dead letters of a pruned run
+///
+/// CASES: J 90.
+pub async fn dead_letters_stay(cx: &Cx) -> Result<(), Failure> {
+    let run = run("a");
+    cx.bootstrap(&run, vec![event(EventType::RunFailed, "k1")])
+        .await?;
+    let number = cx.kill(&run).await?;
+    let letter = cx.store.skip_dead_letter(&run, number, &by_ann()).await?;
+
+    cx.store.prune_run(&run).await?;
+
+    check_eq!(cx.letters().await?, [letter], "dead letters");
+    check_eq!(cx.store.stats().await?.skipped_events, 1, "skipped events");
     Ok(())
 }

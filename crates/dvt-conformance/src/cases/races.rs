@@ -7,15 +7,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use dvt_contracts::{
-    AppendError, AppendOutcome, AppendRequest, Disposition, EventPage, Expected, OperatorNote,
-    RunEvent, RunKey, RunStateStoreExt, Store,
+    AppendError, AppendOutcome, AppendRequest, Destination, Disposition, EventPage, EventType,
+    Expected, FailOutcome, LeaseError, OperatorNote, OutboxError, OutboxStorageExt, RunEvent,
+    RunKey, RunStateStoreExt, Store,
 };
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
+use crate::audit::audit;
 use crate::cx::{Cx, request};
 use crate::failure::{Failure, check, check_eq};
-use crate::fixture::{claim_all, note, notes, run, seqs};
+use crate::fixture::{claim_all, event, note, notes, policy, run, seqs};
 
 const CALLERS: usize = 8;
 
@@ -343,6 +345,100 @@ pub async fn concurrent_retries_resolve_once(cx: &Cx) -> Result<(), Failure> {
     Ok(())
 }
 
+/// make a run due that an event is appended to while its last one is acknowledged
+///
+/// CASES: C 31, F 55.
+pub async fn append_beside_the_last_acknowledgement_is_due(cx: &Cx) -> Result<(), Failure> {
+    const ROUNDS: u64 = 9;
+    let run = cx.run_with("a", 1).await?;
+
+    for round in 1..=ROUNDS {
+        let lease = cx.claim_only(&run).await?.lease;
+        race(cx, 2, |store, caller| {
+            let (run, lease) = (run.clone(), lease.clone());
+            async move {
+                // The roles change, so that either may come first.
+                if (caller as u64 + round).is_multiple_of(2) {
+                    store.acknowledge(&lease, round).await?;
+                } else {
+                    let request = AppendRequest::new(run, vec![note(&format!("round {round}"))]);
+                    store.append_and_enqueue(request).await?;
+                }
+                Ok(())
+            }
+        })
+        .await?;
+    }
+
+    check_eq!(
+        seqs(&cx.claim_only(&run).await?.events),
+        [ROUNDS + 1],
+        "events claimed at last"
+    );
+    Ok(())
+}
+
+/// let a prune and a concurrent append agree: no acknowledged event is removed undelivered
+///
+/// CASES: F 55, G 69.
+pub async fn prune_and_append_agree(cx: &Cx) -> Result<(), Failure> {
+    for round in 0..10_usize {
+        let run = run(&format!("round {round}"));
+        cx.bootstrap(&run, vec![event(EventType::RunFailed, "k1")])
+            .await?;
+        let lease = cx.claim_only(&run).await?.lease;
+        cx.store.acknowledge(&lease, 1).await?;
+
+        let done = race(cx, 2, |store, caller| {
+            let run = run.clone();
+            async move {
+                Ok(if (caller + round).is_multiple_of(2) {
+                    store.prune_run(&run).await.is_ok()
+                } else {
+                    let request = AppendRequest::new(run, vec![note("late")]);
+                    store.append_and_enqueue(request).await.is_ok()
+                })
+            }
+        })
+        .await?;
+
+        let [pruned, appended] = if round.is_multiple_of(2) {
+            [0, 1]
+        } else {
+            [1, 0]
+        }
+        .map(|caller: usize| done.get(caller) == Some(&true));
+        let claims = cx.claim().await?.len();
+        check!(pruned != appended, "pruned: {pruned}, appended: {appended}");
+        check_eq!(claims, usize::from(appended), "claims of the late event");
+    }
+    Ok(())
+}
+
+/// let exactly one of several concurrent bindings to different destinations win
+pub async fn one_destination_wins(cx: &Cx) -> Result<(), Failure> {
+    let outcomes = race(cx, CALLERS, |store, caller| async move {
+        let own = Destination::new(format!("bus {caller}"));
+        let own = own.map_err(|error| Failure::new(error.to_string()))?;
+        Ok(match store.bind_destination(&own).await {
+            Ok(()) => (true, own),
+            Err(OutboxError::DestinationMismatch { bound, .. }) => (false, bound),
+            Err(error) => return Err(error.into()),
+        })
+    })
+    .await?;
+
+    let won = outcomes.iter().filter(|(won, _)| *won).count();
+    let named: BTreeSet<_> = outcomes
+        .into_iter()
+        .map(|(_, destination)| destination)
+        .collect();
+    let bound = cx.store.stats().await?.destination;
+    check_eq!(won, 1, "bindings that won");
+    check_eq!(named, bound.into_iter().collect(), "destinations told");
+    Ok(())
+}
+
 /// do a call wholly or not at all when its future is dropped at any await
 ///
 /// CASES: D 32.
@@ -378,7 +474,22 @@ pub async fn dropped_calls_are_whole_or_nothing(cx: &Cx) -> Result<(), Failure> 
             "half an append was there: {dispositions:?}"
         );
         check_eq!(seqs(&cx.log(&run).await?), [1, 2, 3, 4, 5], "log");
-        if bootstrapped && appended {
+
+        // Failing for good counts, writes the dead letter and parks: all of it or nothing.
+        let lease = cx.claim_only(&run).await?.lease;
+        let (error, policy) = ("down".into(), policy(1));
+        let fail = || cx.store.mark_failed(&lease, 5, &error, &policy);
+        let failed = after_polls(polls, fail()).await.is_some();
+        let parked = match fail().await {
+            Ok(FailOutcome::Parked { dead_letter_no: 1 }) => !failed,
+            Err(OutboxError::Lease(LeaseError::StaleLease {
+                delivered_seq: 4, ..
+            })) => true,
+            _ => false,
+        };
+        check!(parked, "half a failure was there");
+        audit(cx.store.as_ref()).await?;
+        if bootstrapped && appended && failed {
             break;
         }
     }

@@ -1,8 +1,8 @@
 //! What reads answer.
 
 use dvt_contracts::{
-    BootstrapRequest, EventType, ProviderRef, RunKey, RunMetadata, RunQuery, RunRecord, RunStatus,
-    StoreError, TenantId,
+    BootstrapRequest, EventType, OutboxStorageExt, ProviderRef, RunKey, RunMetadata, RunQuery,
+    RunRecord, RunStatus, StoreError, TenantId,
 };
 
 use crate::cx::{Cx, request};
@@ -148,7 +148,7 @@ pub(super) async fn expect_not_found(cx: &Cx, run: &RunKey) -> Result<(), Failur
     Ok(())
 }
 
-/// tell metadata, status, head and creation time as of now
+/// tell metadata, status, head, cursor and creation time as of now
 pub async fn record_tells_the_run_as_it_is(cx: &Cx) -> Result<(), Failure> {
     let before = cx.now("before").await?;
     let run = cx.run("a").await?;
@@ -159,7 +159,15 @@ pub async fn record_tells_the_run_as_it_is(cx: &Cx) -> Result<(), Failure> {
     cx.append(&run, vec![event(EventType::RunStarted, "k1"), note("k2")])
         .await?;
     let running = cx.store.get_run(&run).await?;
+    let claimed = cx.claim_only(&run).await?;
+    cx.store.acknowledge(&claimed.lease, 1).await?;
+    let delivered = cx.store.get_run(&run).await?;
 
+    check_eq!(
+        (running.delivered_seq, delivered.delivered_seq),
+        (0, 1),
+        "cursor"
+    );
     check_eq!(
         (queued.head, queued.status),
         (0, RunStatus::Pending),
@@ -309,7 +317,19 @@ pub async fn filters_apply_together(cx: &Cx) -> Result<(), Failure> {
         created_since: Some(since),
         ..all_of(&run("a"))
     };
+    let before = RunQuery {
+        created_since: None,
+        created_before: Some(since),
+        ..every.clone()
+    };
+    let pruned = |pruned| RunQuery {
+        pruned: Some(pruned),
+        ..every.clone()
+    };
     for (query, expected) in [
+        (before, vec!["early"]),
+        (pruned(false), vec!["yes"]),
+        (pruned(true), vec![]),
         (every.clone(), vec!["yes"]),
         (
             RunQuery {

@@ -1,15 +1,16 @@
 //! What a failed delivery costs: back-off, attempts and the last error.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use dvt_contracts::{
     Acknowledgement, FailOutcome, Jitter, LeaseError, MAX_TEXT_BYTES, OutboxError,
-    OutboxStorageExt, PendingRun, RunKey, SafeText, Timestamp,
+    OutboxStorageExt, PendingRun, RetryPolicy, RunKey, SafeText, Timestamp,
 };
 
 use crate::cx::Cx;
 use crate::failure::{Failure, check, check_eq, check_matches};
-use crate::fixture::{notes, policy, run_of, seqs};
+use crate::fixture::{note, notes, policy, run_of, seqs};
 
 fn until(outcome: FailOutcome) -> Result<Timestamp, Failure> {
     match outcome {
@@ -246,12 +247,13 @@ pub async fn other_runs_never_notice(cx: &Cx) -> Result<(), Failure> {
     Ok(())
 }
 
-/// refuse to fail an event that is not pending with `SeqOutOfRange`, and keep the lease
+/// refuse to fail an event delivered before or not under the lease with `SeqOutOfRange`, and keep the lease
 pub async fn failure_out_of_range_keeps_the_lease(cx: &Cx) -> Result<(), Failure> {
     let run = cx.run_with("a", 4).await?;
     let first = cx.claim_only(&run).await?.lease;
     cx.store.acknowledge(&first, 1).await?;
     let lease = cx.claim_only(&run).await?.lease;
+    cx.append(&run, vec![note("after the claim")]).await?;
     let before = cx.pending().await?;
 
     for seq in [0, 1, 5, i64::MAX.cast_unsigned() + 1, u64::MAX] {
@@ -259,7 +261,7 @@ pub async fn failure_out_of_range_keeps_the_lease(cx: &Cx) -> Result<(), Failure
             run: run.clone(),
             seq,
             delivered_seq: 1,
-            head: 4,
+            last_seq: 4,
         };
         check_matches!(
             cx.fail(&lease, seq, 1).await,
@@ -310,5 +312,32 @@ pub async fn moving_the_cursor_forgets_failures(cx: &Cx) -> Result<(), Failure> 
     );
     let found: Vec<_> = cx.pending().await?.iter().map(|one| one.attempts).collect();
     check_eq!(found, [1], "attempts after a failure further on");
+    Ok(())
+}
+
+/// double the delay with each failure up to the policy's cap, however many there were
+///
+/// CASES: I 85.
+pub async fn delays_double_up_to_the_cap(cx: &Cx) -> Result<(), Failure> {
+    const FAILURES: u32 = 70;
+    let run = cx.run_with("a", 1).await?;
+    let (initial, cap) = (Duration::from_secs(100), Duration::from_secs(1_000));
+    let policy = RetryPolicy::new(NonZeroU32::MAX, initial, cap).unwrap_or_default();
+    let policy = policy.with_jitter(Jitter::None);
+    let expected = [100, 200, 400, 800]
+        .into_iter()
+        .chain(std::iter::repeat(1_000));
+
+    for (failure, seconds) in (1..=FAILURES).zip(expected) {
+        let lease = cx.claim_only(&run).await?.lease;
+        let before = cx.now(&format!("before {failure}")).await?;
+        let found = cx
+            .store
+            .mark_failed(&lease, 1, &"down".into(), &policy)
+            .await?;
+        let after = cx.now(&format!("after {failure}")).await?;
+        cx.check_moment(until(found)?, Duration::from_secs(seconds), [before, after])?;
+        cx.shift_clock(1_001).await?;
+    }
     Ok(())
 }

@@ -236,6 +236,8 @@ fn call(kind: u8, throw: &Throw, model: &Model, grants: &[Grant]) -> Option<Call
             project_id: (d % 4 == 0).then(|| metadata_of("usual").project_id),
             environment_id: (d % 4 < 2).then(|| metadata_of("usual").environment_id),
             created_since: (c % 3 == 0).then(|| model.earlier(u32::from(c / 3 % 4))),
+            created_before: (c % 7 == 1).then(|| model.earlier(u32::from(c / 7 % 4))),
+            pruned: (e % 5 == 0).then_some(b % 2 == 0),
             after: (e % 3 == 0).then(|| run(e / 3).run_id),
             limit: u32::from(d % 5),
             ..RunQuery::new(run(a).tenant_id)
@@ -293,6 +295,7 @@ fn call(kind: u8, throw: &Throw, model: &Model, grants: &[Grant]) -> Option<Call
         ),
         53 => Call::ListPending(PendingQuery {
             tenant_id: some_tenant(a),
+            run: (d % 8 == 0).then(|| run(e)),
             after: (b % 3 == 0).then(|| run(b / 3)),
             limit: u32::from(c % 6),
         }),

@@ -57,8 +57,10 @@ impl Observed {
             Call::GetRun(run) => text(grid.snap(store.get_run(run).await)),
             Call::ListRuns(query) => {
                 let created_since = query.created_since.map(|since| grid.unsnap(since));
+                let created_before = query.created_before.map(|before| grid.unsnap(before));
                 let query = RunQuery {
                     created_since,
+                    created_before,
                     ..query.clone()
                 };
                 text(grid.snap(store.list_runs(&query).await))
@@ -164,14 +166,15 @@ impl Observed {
         let lines: Vec<_> = claimed
             .into_iter()
             .map(|claimed| {
-                let lease = &claimed.lease;
-                text((
-                    &lease.run,
-                    lease.claim_no,
-                    self.grid.snap(lease.expires_at),
-                    claimed.attempts,
-                    self.grid.snap(claimed.events),
-                ))
+                let ClaimedRun {
+                    lease,
+                    attempts,
+                    unfinished_claims,
+                    events,
+                } = claimed;
+                let until = self.grid.snap(lease.expires_at);
+                let lease = (&lease.run, lease.claim_no, until, lease.last_seq);
+                text((lease, attempts, unfinished_claims, self.grid.snap(events)))
             })
             .collect();
         Ok((text(lines), runs))
@@ -181,10 +184,14 @@ impl Observed {
         replies
             .into_iter()
             .map(|reply| {
-                text(
-                    reply
-                        .map(|lease| (lease.run, lease.claim_no, self.grid.snap(lease.expires_at))),
-                )
+                text(reply.map(|lease| {
+                    (
+                        lease.run,
+                        lease.claim_no,
+                        self.grid.snap(lease.expires_at),
+                        lease.last_seq,
+                    )
+                }))
             })
             .collect()
     }

@@ -1,18 +1,19 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use dvt_contracts::{DeadLetterQuery, PendingQuery, RunQuery, Store};
+use dvt_contracts::{ClaimRequest, DeadLetterQuery, PendingQuery, RunQuery, Store};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::call::Call;
+use super::call::{Call, Grant};
 use super::dice::{self, Throw};
 use super::observe::Observed;
 use super::reference::Model;
-use super::snap::Grid;
+use super::snap::{Grid, STEP};
 use crate::audit::audit;
 use crate::cx::{Cx, request};
 use crate::failure::Failure;
+use crate::fixture::claim_all;
 
 const CALLS_MAX: usize = 48;
 const SHRINKS_MAX: usize = 500;
@@ -95,8 +96,8 @@ async fn play(cx: &Cx, throws: &[Throw]) -> Result<(), Failure> {
             let Some(call) = turn.call else { continue };
             call
         } else {
-            let Some(call) = epilogue.next() else { break };
-            call
+            let Some(ending) = epilogue.next() else { break };
+            ending.call(&observed.grants)
         };
         let handle = &handles[told.len() % 2];
         told.push(format!("{call:?}"));
@@ -112,8 +113,42 @@ async fn play(cx: &Cx, throws: &[Throw]) -> Result<(), Failure> {
     audit(cx.store.as_ref()).await
 }
 
-/// Reads that show the whole final state.
-fn epilogue() -> Vec<Call> {
+/// What every history ends with.
+enum Ending {
+    Call(Call),
+    /// Acknowledge whatever the last claims got.
+    AcknowledgeAll,
+}
+
+impl Ending {
+    fn call(self, grants: &[Grant]) -> Call {
+        match self {
+            Self::Call(call) => call,
+            Self::AcknowledgeAll => {
+                let latest = grants.iter().rev().take(8);
+                Call::MarkDelivered(latest.map(|grant| (grant.clone(), grant.last)).collect())
+            }
+        }
+    }
+}
+
+/// Reads that show the whole final state, before and after everything that can still be delivered was: what is pending must
+/// not sleep for ever.
+fn epilogue() -> Vec<Ending> {
+    let mut endings: Vec<_> = reads().into_iter().map(Ending::Call).collect();
+    endings.push(Ending::Call(Call::Advance(1_000)));
+    for _ in 0..6 {
+        endings.push(Ending::Call(Call::Claim(ClaimRequest {
+            lease: STEP,
+            ..claim_all()
+        })));
+        endings.push(Ending::AcknowledgeAll);
+    }
+    endings.extend(reads().into_iter().map(Ending::Call));
+    endings
+}
+
+fn reads() -> Vec<Call> {
     let mut calls = vec![
         Call::Stats,
         Call::ListTenants(None, 100),

@@ -6,8 +6,9 @@ use std::fmt::Debug;
 use dvt_contracts::{
     AppendError, AppendOutcome, AppendRequest, Appended, BootstrapOutcome, BootstrapRequest,
     Checkpoint, ConflictPolicy, DeadLetter, Destination, Disposition, EventPage, Expected,
-    InvalidCall, MAX_CALL_EVENTS, ProviderRef, PruneOutcome, RunEvent, RunKey, RunMetadata,
-    RunQuery, RunRecord, RunStatus, SafeText, SaveOutcome, StoreError, Timestamp, status_after,
+    InvalidCall, MAX_CALL_EVENTS, ProviderRef, PruneOutcome, Retarget, RunEvent, RunKey,
+    RunMetadata, RunQuery, RunRecord, RunStatus, SafeText, SaveOutcome, StoreError, Timestamp,
+    status_after,
 };
 
 use super::call::Call;
@@ -17,10 +18,9 @@ use super::snap::{STEP, model_start};
 #[derive(Debug)]
 pub(super) struct Model {
     pub(super) now: Timestamp,
-    /// Counts calls: runs that became due at the same moment keep the order of the calls that made them so.
-    pub(super) calls: u64,
     pub(super) runs: BTreeMap<RunKey, ModelRun>,
     pub(super) destination: Option<Destination>,
+    pub(super) last_retarget: Option<Retarget>,
 }
 
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(super) struct ModelRun {
     pub(super) tombstone: Option<(Timestamp, RunStatus, u64)>,
     checkpoint: Option<Checkpoint>,
     pub(super) cursor: u64,
-    pub(super) due: Option<(Timestamp, u64)>,
+    pub(super) due: Option<Timestamp>,
     pub(super) claim_no: u64,
     pub(super) lease_until: Option<Timestamp>,
     pub(super) attempts: u32,
@@ -63,6 +63,7 @@ impl ModelRun {
             provider_ref: self.provider_ref.clone(),
             status: self.status(),
             head: self.head(),
+            delivered_seq: self.cursor,
             created_at: self.created_at,
             pruned_at: self.tombstone.map(|(pruned_at, _, _)| pruned_at),
         }
@@ -77,9 +78,9 @@ impl Model {
     pub(super) fn new() -> Self {
         Self {
             now: model_start(),
-            calls: 0,
             runs: BTreeMap::new(),
             destination: None,
+            last_retarget: None,
         }
     }
 
@@ -95,7 +96,6 @@ impl Model {
     /// The reply to a call. Where several replies are right, since runs became due together, `claimed` tells which
     /// runs the store chose.
     pub(super) fn predict(&mut self, call: &Call, claimed: &[RunKey]) -> String {
-        self.calls += 1;
         match call {
             Call::Bootstrap(request) => text(self.bootstrap(request)),
             Call::Append(requests) => text(self.append_batch(requests)),
@@ -127,7 +127,7 @@ impl Model {
             Call::Resolve(run, number, kind, note) => text(self.resolve(run, *number, *kind, note)),
             Call::Park(run, note) => text(self.park(run, note)),
             Call::Bind(destination) => text(self.bind(destination)),
-            Call::Retarget(from, to, _) => text(self.retarget(from, to)),
+            Call::Retarget(from, to, note) => text(self.retarget(from, to, note)),
             Call::Stats => self.stats(),
             Call::Advance(steps) => {
                 self.now = self.now.saturating_add(STEP * *steps);
@@ -221,7 +221,7 @@ impl Model {
 
     fn append(&mut self, request: &AppendRequest) -> Result<AppendOutcome, AppendError> {
         let run = request.run.clone();
-        let (now, calls) = (self.now, self.calls);
+        let now = self.now;
         let Some(entry) = self.runs.get_mut(&run) else {
             return Err(AppendError::RunNotFound { run });
         };
@@ -275,7 +275,7 @@ impl Model {
             }
             _ => {
                 entry.log = log;
-                entry.make_due((now, calls));
+                entry.make_due(now);
                 Ok(AppendOutcome {
                     head: entry.head(),
                     events,
@@ -305,6 +305,12 @@ impl Model {
                     && query
                         .created_since
                         .is_none_or(|since| since <= record.created_at)
+                    && query
+                        .created_before
+                        .is_none_or(|before| record.created_at < before)
+                    && query
+                        .pruned
+                        .is_none_or(|pruned| pruned == record.pruned_at.is_some())
             })
             .take(query.limit as usize)
             .collect()

@@ -103,6 +103,9 @@ snap! {
         if let Some(age) = &mut stats.oldest_pending_age {
             grid.age(age);
         }
+        if let Some(change) = &mut stats.last_retarget {
+            grid.time(&mut change.at);
+        }
     };
     FailOutcome: |outcome, grid| {
         if let FailOutcome::BackingOff { until } = outcome {

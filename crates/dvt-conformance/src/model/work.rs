@@ -6,8 +6,8 @@ use std::time::Duration;
 use dvt_contracts::{
     ClaimRequest, DeadLetter, DeadLetterCause, DeadLetterQuery, Destination, FailOutcome,
     LeaseError, OnExhausted, OperatorNote, OutboxError, OutboxStats, PendingQuery, PendingRun,
-    PendingState, Resolution, ResolutionKind, RetryPolicy, RunEvent, RunKey, SafeText, Timestamp,
-    UNFINISHED_CLAIMS_ALONE,
+    PendingState, Resolution, ResolutionKind, Retarget, RetryPolicy, RunEvent, RunKey, SafeText,
+    Timestamp, UNFINISHED_CLAIMS_ALONE,
 };
 
 use super::call::Grant;
@@ -27,14 +27,14 @@ impl ModelRun {
     }
 
     /// An append makes the run due unless it waits for something else.
-    pub(super) fn make_due(&mut self, at: (Timestamp, u64)) {
+    pub(super) fn make_due(&mut self, at: Timestamp) {
         if self.is_pending() && self.due.is_none() && self.open_dead().is_none() {
             self.due = Some(at);
         }
     }
 
     /// The end of a lease: due at once if anything is left.
-    fn give_back(&mut self, at: (Timestamp, u64)) {
+    fn give_back(&mut self, at: Timestamp) {
         self.lease_until = None;
         self.unfinished_claims = 0;
         self.due = self.is_pending().then_some(at);
@@ -73,12 +73,12 @@ impl ModelRun {
 
 impl Model {
     pub(super) fn claim(&mut self, request: &ClaimRequest, claimed: &[RunKey]) -> String {
-        let (now, calls) = (self.now, self.calls);
+        let now = self.now;
         let mut due: Vec<_> = self
             .runs
             .iter()
             .filter_map(|(run, entry)| entry.due.map(|due| (due, !claimed.contains(run), run)))
-            .filter(|((at, _), _, _)| *at <= now)
+            .filter(|(due, _, _)| *due <= now)
             .map(|(due, unchosen, run)| (due, unchosen, run.clone()))
             .collect();
         due.sort_unstable();
@@ -99,6 +99,12 @@ impl Model {
             request.max_runs
         };
         runs.truncate(max_runs as usize);
+        // Histories bound bytes either not at all or below any second event.
+        let mut limit = request.max_events_per_run;
+        if request.max_bytes == 1 {
+            runs.truncate(1);
+            limit = 1;
+        }
         runs.sort_unstable();
         let expires_at = now.saturating_add(request.lease);
         let lines: Vec<_> = runs
@@ -108,23 +114,16 @@ impl Model {
                 entry.claim_no += 1;
                 entry.unfinished_claims += 1;
                 entry.lease_until = Some(expires_at);
-                entry.due = Some((expires_at, calls));
-                // Histories bound bytes either not at all or below any second event.
-                let limit = if request.max_bytes == 1 {
-                    1
-                } else {
-                    request.max_events_per_run
-                };
-                let pending = entry
-                    .log
-                    .iter()
-                    .filter(|event| event.run_seq > entry.cursor);
+                entry.due = Some(expires_at);
+                let cursor = entry.cursor;
+                let pending = entry.log.iter().filter(|event| event.run_seq > cursor);
                 let events: Vec<&RunEvent> = pending.take(limit as usize).collect();
+                let last_seq = events.last()?.run_seq;
+                let lease = (&run, entry.claim_no, expires_at, last_seq);
                 Some(text((
-                    &run,
-                    entry.claim_no,
-                    expires_at,
+                    lease,
                     entry.attempts,
+                    entry.unfinished_claims,
                     events,
                 )))
             })
@@ -149,20 +148,20 @@ impl Model {
     fn leased_at(&mut self, grant: &Grant, seq: u64) -> Result<&mut ModelRun, LeaseError> {
         let run = grant.lease.run.clone();
         let entry = self.leased(grant)?;
-        let (delivered_seq, head) = (entry.cursor, entry.head());
-        if seq <= delivered_seq || seq > head {
+        let (delivered_seq, last_seq) = (entry.cursor, grant.lease.last_seq.min(entry.head()));
+        if seq <= delivered_seq || seq > last_seq {
             return Err(LeaseError::SeqOutOfRange {
                 run,
                 seq,
                 delivered_seq,
-                head,
+                last_seq,
             });
         }
         Ok(entry)
     }
 
     pub(super) fn extend(&mut self, grants: &[Grant], by: Duration) -> String {
-        let (now, calls) = (self.now, self.calls);
+        let now = self.now;
         let until = now.saturating_add(by);
         let replies: Vec<_> = grants
             .iter()
@@ -174,8 +173,8 @@ impl Model {
                         return Err(LeaseError::StaleLease { run, delivered_seq });
                     }
                     entry.lease_until = Some(until);
-                    entry.due = Some((until, calls));
-                    Ok((run, entry.claim_no, until))
+                    entry.due = Some(until);
+                    Ok((run, entry.claim_no, until, grant.lease.last_seq))
                 }))
             })
             .collect();
@@ -183,7 +182,7 @@ impl Model {
     }
 
     pub(super) fn mark_delivered(&mut self, marks: &[(Grant, u64)]) -> String {
-        let at = (self.now, self.calls);
+        let at = self.now;
         let replies: Vec<_> = marks
             .iter()
             .map(|(grant, through)| {
@@ -197,7 +196,7 @@ impl Model {
     }
 
     pub(super) fn release(&mut self, grants: &[Grant]) -> String {
-        let at = (self.now, self.calls);
+        let at = self.now;
         let replies: Vec<_> = grants
             .iter()
             .map(|grant| self.leased(grant).map(|e| e.give_back(at)))
@@ -212,15 +211,15 @@ impl Model {
         error: &SafeText,
         policy: &RetryPolicy,
     ) -> Result<FailOutcome, OutboxError> {
-        let (now, calls) = (self.now, self.calls);
+        let now = self.now;
         let entry = self.leased_at(grant, seq)?;
         entry.move_cursor(seq - 1);
-        entry.give_back((now, calls));
+        entry.give_back(now);
         entry.attempts += 1;
         entry.last_error = Some(error.clone());
         if entry.attempts < policy.max_attempts() {
             let until = now.saturating_add(policy.ceiling(entry.attempts));
-            entry.due = Some((until, calls));
+            entry.due = Some(until);
             return Ok(FailOutcome::BackingOff { until });
         }
         let cause = DeadLetterCause::AttemptsExhausted;
@@ -237,7 +236,7 @@ impl Model {
             });
         }
         entry.move_cursor(seq);
-        entry.give_back((now, calls));
+        entry.give_back(now);
         Ok(FailOutcome::Skipped { dead_letter_no })
     }
 
@@ -252,6 +251,7 @@ impl Model {
                     .is_none_or(|id| *id == run.tenant_id)
             })
             .filter(|(run, _)| query.after.as_ref().is_none_or(|after| *run > after))
+            .filter(|(run, _)| query.run.as_ref().is_none_or(|only| only == *run))
             .filter_map(|(run, entry)| self.pending(run, entry))
             .take(query.limit as usize)
             .collect();
@@ -272,7 +272,7 @@ impl Model {
         } else {
             match (entry.lease_until, entry.due) {
                 (Some(until), _) if until > self.now => PendingState::Leased { until },
-                (_, Some((until, _))) if until > self.now => PendingState::BackingOff { until },
+                (_, Some(until)) if until > self.now => PendingState::BackingOff { until },
                 _ => PendingState::Due,
             }
         };
@@ -290,8 +290,18 @@ impl Model {
     }
 
     pub(super) fn stats(&self) -> String {
+        let letters = || self.runs.values().flat_map(|entry| &entry.dead);
+        let skipped = |letter: &&DeadLetter| {
+            letter
+                .resolution
+                .as_ref()
+                .is_some_and(|end| end.kind == ResolutionKind::Skipped)
+        };
         let mut stats = OutboxStats {
+            dead_letters: letters().count() as u64,
+            skipped_events: letters().filter(skipped).count() as u64,
             destination: self.destination.clone(),
+            last_retarget: self.last_retarget.clone(),
             ..Default::default()
         };
         for pending in self
@@ -305,7 +315,6 @@ impl Model {
             stats.backing_off_runs +=
                 u64::from(matches!(pending.state, PendingState::BackingOff { .. }));
             stats.parked_runs += u64::from(parked);
-            stats.open_dead_letters += u64::from(parked);
             stats.pending_events += pending.last_seq - pending.delivered_seq - u64::from(parked);
             let age = self.now.saturating_since(pending.pending_since);
             stats.oldest_pending_age = stats.oldest_pending_age.max(Some(age));
@@ -341,7 +350,7 @@ impl Model {
         kind: ResolutionKind,
         note: &OperatorNote,
     ) -> Result<DeadLetter, OutboxError> {
-        let (now, calls) = (self.now, self.calls);
+        let now = self.now;
         let Some(entry) = self.runs.get_mut(run) else {
             return Err(OutboxError::RunNotFound { run: run.clone() });
         };
@@ -377,7 +386,7 @@ impl Model {
         if kind == ResolutionKind::Skipped {
             entry.move_cursor(letter.run_seq);
         }
-        entry.give_back((now, calls));
+        entry.give_back(now);
         Ok(letter)
     }
 
@@ -425,13 +434,22 @@ impl Model {
         &mut self,
         from: &Destination,
         to: &Destination,
+        note: &OperatorNote,
     ) -> Result<(), OutboxError> {
         match self.destination.clone() {
             None => Err(OutboxError::NoDestination {
                 requested: from.clone(),
             }),
-            Some(bound) if bound == *to || bound == *from => {
+            Some(bound) if bound == *to => Ok(()),
+            Some(bound) if bound == *from => {
                 self.destination = Some(to.clone());
+                let (from, to, note) = (bound, to.clone(), note.clone());
+                self.last_retarget = Some(Retarget {
+                    from,
+                    to,
+                    note,
+                    at: self.now,
+                });
                 Ok(())
             }
             Some(bound) => Err(OutboxError::DestinationMismatch {

@@ -19,9 +19,12 @@ planted! {
     ZeroEventsIsOne => "claims an event when asked for none",
     BytesIgnored => "claims any number of bytes",
     BytesHalved => "claims only half as many bytes as allowed",
-    LargeFirstLeftOut => "leaves out a run whose first event is larger than the byte bound",
+    LargeFirstLeftOut => "claims nothing if the first event is larger than the byte bound",
     ClaimNoStandsStill => "gives every claim the number 1",
     ClaimNoSkips => "raises the number of a claim by two",
+    BytesPerRun => "holds each run to the byte bound instead of the whole claim",
+    UnfinishedUntold => "tells one unfinished claim with each claim",
+    ClaimUnbounded => "claims any number of runs",
     TokenPerRun => "gives all claims of a run the same token",
     LeaseShared => "hands a leased run out again when nothing else is due",
     SuspectsInCompany => "claims a run together with others, however often it went unfinished",
@@ -266,8 +269,35 @@ impl Bug for UnderLeaseTooEarly {
                 .map_or(0, |record| record.head);
             if self.0.lock().expect("notes").get(&done.lease.token) == Some(&done.through) {
                 done.through = head;
+                done.lease.last_seq = head;
             }
         }
         inner.mark_delivered(&all).await
     }
 }
+
+on!(UnfinishedUntold, claim(request: &ClaimRequest) -> Claimed, |inner| {
+    let mut claimed = inner.claim(request).await?;
+    claimed.iter_mut().for_each(|one| one.unfinished_claims = 1);
+    Ok(claimed)
+});
+on!(BytesPerRun, claim(request: &ClaimRequest) -> Claimed, |inner| {
+    let mut claimed = Vec::new();
+    for _ in 0..request.max_runs.min(MAX_CLAIM) {
+        let mut one = inner.claim(&ClaimRequest { max_runs: 1, ..*request }).await?;
+        let alone = one.iter().any(|one| one.unfinished_claims > UNFINISHED_CLAIMS_ALONE);
+        let last = one.is_empty() || alone;
+        claimed.append(&mut one);
+        if last {
+            break;
+        }
+    }
+    Ok(claimed)
+});
+on!(ClaimUnbounded, claim(request: &ClaimRequest) -> Claimed, |inner| {
+    let mut claimed = inner.claim(request).await?;
+    if claimed.len() == MAX_CLAIM as usize && request.max_runs > MAX_CLAIM {
+        claimed.extend(inner.claim(request).await?);
+    }
+    Ok(claimed)
+});

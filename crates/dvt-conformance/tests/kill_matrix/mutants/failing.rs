@@ -20,6 +20,8 @@ planted! {
     JitterAboveTheCeiling => "spreads full jitter over twice the ceiling",
     JitterIgnored => "backs off for exactly the ceiling under full jitter",
     JitterAlways => "spreads the back-off when no jitter is asked for",
+    FailsBeyondTheLease => "fails events that were appended after the claim",
+    BackOffOverflows => "cannot back off after 62 failures",
     PrefixDeliveredAgain => "does not acknowledge the events before the failed one",
     FailOutOfRangeTaken => "accepts the failure of an event that is not pending",
     FailOutOfRangeEndsTheLease => "ends the lease when it refuses a failure",
@@ -156,7 +158,7 @@ on_fail!(
 on_fail!(ParksOneTooLate, |inner, lease, seq, error, policy| {
     let policy = changed(
         policy,
-        policy.max_attempts() + 1,
+        policy.max_attempts().saturating_add(1),
         policy.initial(),
         policy.cap(),
     );
@@ -321,3 +323,20 @@ impl Bug for FailureHoldsAll {
         inner.claim(request).await
     }
 }
+
+on_fail!(FailsBeyondTheLease, |inner, lease, seq, error, policy| {
+    let forged = Lease {
+        last_seq: u64::MAX,
+        ..lease.clone()
+    };
+    inner.mark_failed(&forged, seq, error, policy).await
+});
+on_fail!(BackOffOverflows, |inner, lease, seq, error, policy| {
+    if pending(inner, &lease.run)
+        .await
+        .is_some_and(|run| run.attempts >= 62)
+    {
+        return Err(OutboxError::bug("mark_failed", "interval out of range"));
+    }
+    inner.mark_failed(lease, seq, error, policy).await
+});

@@ -32,6 +32,9 @@ planted! {
     LiveRunPruned => "answers that a run was pruned that has not ended",
     UndeliveredRunPruned => "answers that a run with undelivered events was pruned",
     SecondPruneCounts => "gives a pruned run a new time at each prune",
+    UnstorableCheckpointTaken => "takes checkpoints of any size and with any character",
+    CheckpointOffByOne => "refuses a checkpoint with exactly as many bytes as are allowed",
+    PruneTakesTheLetters => "removes the dead letters with the events",
     TombstoneTakesAReference => "accepts a provider reference for a pruned run",
     TombstoneWithoutHead => "tells the head of a pruned run as 0",
 }
@@ -244,5 +247,39 @@ impl Bug for TombstoneWithoutHead {
             page.head = 0;
         }
         Ok(page)
+    }
+}
+
+on!(UnstorableCheckpointTaken, save_checkpoint(run: &RunKey, checkpoint: &Checkpoint) -> Saved, |inner| {
+    match inner.save_checkpoint(run, checkpoint).await {
+        Err(StoreError::Invalid(InvalidCall::CheckpointWithNul { .. })) => Ok(SaveOutcome::Saved),
+        reply => reply,
+    }
+});
+on!(CheckpointOffByOne, save_checkpoint(run: &RunKey, checkpoint: &Checkpoint) -> Saved, |inner| {
+    let found = checkpoint.state.len() + checkpoint.checksum.len();
+    if found >= MAX_CHECKPOINT_BYTES {
+        return Err(InvalidCall::CheckpointTooLarge { found }.into());
+    }
+    inner.save_checkpoint(run, checkpoint).await
+});
+
+#[derive(Debug, Default)]
+struct PruneTakesTheLetters;
+#[async_trait]
+impl Bug for PruneTakesTheLetters {
+    async fn list_dead_letters(
+        &self,
+        inner: &dyn Store,
+        query: &DeadLetterQuery,
+    ) -> Result<Vec<DeadLetter>, OutboxError> {
+        let mut kept = Vec::new();
+        for letter in inner.list_dead_letters(query).await? {
+            let record = inner.get_run(&letter.run).await;
+            if record.is_ok_and(|record| record.pruned_at.is_none()) {
+                kept.push(letter);
+            }
+        }
+        Ok(kept)
     }
 }

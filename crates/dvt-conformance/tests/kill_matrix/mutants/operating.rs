@@ -98,7 +98,7 @@ on!(RetrySkips, retry_dead_letter(run: &RunKey, dead_letter_no: u64, note: &Oper
     }
 });
 on!(RetryForgetsTheNote, retry_dead_letter(run: &RunKey, dead_letter_no: u64, note: &OperatorNote) -> Letter, |inner| {
-    let nobody = OperatorNote::new("", &note.reason.as_str());
+    let nobody = OperatorNote::new("", note.reason.as_str());
     inner.retry_dead_letter(run, dead_letter_no, &nobody).await
 });
 on!(SkipRetries, skip_dead_letter(run: &RunKey, dead_letter_no: u64, note: &OperatorNote) -> Letter, |inner| {

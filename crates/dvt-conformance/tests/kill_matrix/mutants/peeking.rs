@@ -8,7 +8,7 @@ use super::{on, planted};
 
 planted! {
     PendingWithoutLeased => "lists no run that is under a repeated lease",
-    PendingHeadOff => "tells the number of undelivered events as the head of a pending run",
+    PendingHeadOff => "tells the number of undelivered events as the head of a run whose delivery failed",
     PendingSinceTheNewest => "tells the time of the newest event as that of the oldest undelivered one",
     BackingOffIsDue => "calls a run due that backs off",
     LeasedIsBackingOff => "calls a leased run backing off",
@@ -17,6 +17,10 @@ planted! {
     PendingTenantIgnored => "lists the pending runs of all tenants",
     PendingInReverse => "lists pending runs backwards",
     PeekClaims => "claims a due run by peeking, and gives it back",
+    PendingOfAnyRun => "lists all pending runs when one is asked for",
+    StatsForgetSkipped => "does not count skipped events",
+    StatsForgetResolved => "counts open dead letters only",
+    StatsForgetTheChange => "does not tell when the destination was replaced",
     StatsCountDead => "counts dead events as pending",
     StatsForgetTheRest => "does not count a pending event of runs that back off",
     StatsLeasedIsDue => "counts leased runs as due",
@@ -36,7 +40,8 @@ on!(PendingWithoutLeased, list_pending(query: &PendingQuery) -> Listed, |inner| 
 });
 on!(PendingHeadOff, list_pending(query: &PendingQuery) -> Listed, |inner| {
     let mut runs = inner.list_pending(query).await?;
-    runs.iter_mut().for_each(|run| run.last_seq -= run.delivered_seq);
+    let failed = runs.iter_mut().filter(|run| run.attempts > 0);
+    failed.for_each(|run| run.last_seq -= run.delivered_seq);
     Ok(runs)
 });
 on!(PendingSinceTheNewest, list_pending(query: &PendingQuery) -> Listed, |inner| {
@@ -99,7 +104,7 @@ on!(PeekClaims, list_pending(query: &PendingQuery) -> Listed, |inner| {
 });
 on!(StatsCountDead, stats() -> Stats, |inner| {
     let mut stats = inner.stats().await?;
-    stats.pending_events += stats.open_dead_letters;
+    stats.pending_events += stats.parked_runs;
     Ok(stats)
 });
 on!(StatsForgetTheRest, stats() -> Stats, |inner| {
@@ -119,4 +124,18 @@ on!(StatsAgeOfTheNewest, stats() -> Stats, |inner| {
 });
 on!(StatsWithoutDestination, stats() -> Stats, |inner| {
     Ok(OutboxStats { destination: None, ..inner.stats().await? })
+});
+
+on!(PendingOfAnyRun, list_pending(query: &PendingQuery) -> Listed, |inner| {
+    inner.list_pending(&PendingQuery { run: None, ..query.clone() }).await
+});
+on!(StatsForgetSkipped, stats() -> Stats, |inner| {
+    Ok(OutboxStats { skipped_events: 0, ..inner.stats().await? })
+});
+on!(StatsForgetResolved, stats() -> Stats, |inner| {
+    let stats = inner.stats().await?;
+    Ok(OutboxStats { dead_letters: stats.parked_runs, ..stats })
+});
+on!(StatsForgetTheChange, stats() -> Stats, |inner| {
+    Ok(OutboxStats { last_retarget: None, ..inner.stats().await? })
 });

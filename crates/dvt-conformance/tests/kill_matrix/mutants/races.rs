@@ -23,6 +23,9 @@ planted! {
     BootstrapInTwoSteps => "makes a run and writes its first events in two steps",
     BootstrapCheckedTooEarly => "looks whether the run is there before it makes it",
     ClaimTwice => "lets claims that come together take the same runs",
+    SleepsForEver => "lets a run sleep that an event came to while the last one was acknowledged",
+    PruneCheckedTooEarly => "looks whether a run is delivered before it prunes it",
+    BindCheckedTooEarly => "looks whether a destination is bound before it binds one",
     RetryTwice => "lets every retry that found the dead letter open write its own resolution",
 }
 
@@ -135,11 +138,7 @@ impl Bug for LocksInCallOrder {
                 if tries == PATIENCE {
                     held.iter()
                         .for_each(|run| _ = self.0.lock().expect("notes").remove(run));
-                    let source = BoxError::from("deadlock detected");
-                    return Err(StoreError::Transient {
-                        operation: "append_batch",
-                        source,
-                    });
+                    return Err(StoreError::transient("append_batch", "deadlock detected"));
                 }
                 yield_now().await;
             }
@@ -267,5 +266,85 @@ impl Bug for RetryTwice {
             resolution.note = note.clone();
         }
         Ok(letter)
+    }
+}
+
+/// Whether an acknowledgement is under way that found nothing behind it, and the runs that an append came to meanwhile.
+#[derive(Debug, Default)]
+struct SleepsForEver(Mutex<(usize, HashSet<RunKey>)>);
+#[async_trait]
+impl Bug for SleepsForEver {
+    async fn mark_delivered(
+        &self,
+        inner: &dyn Store,
+        done: &[Acknowledgement],
+    ) -> Result<Vec<Result<(), LeaseError>>, OutboxError> {
+        self.0.lock().expect("notes").0 += 1;
+        yield_now().await;
+        let replies = inner.mark_delivered(done).await;
+        self.0.lock().expect("notes").0 -= 1;
+        replies
+    }
+    async fn append_batch(&self, inner: &dyn Store, requests: &[AppendRequest]) -> Replies {
+        {
+            let mut notes = self.0.lock().expect("notes");
+            let asleep = notes.0 > 0;
+            for request in requests {
+                if asleep {
+                    notes.1.insert(request.run.clone());
+                } else {
+                    notes.1.remove(&request.run);
+                }
+            }
+        }
+        inner.append_batch(requests).await
+    }
+    async fn claim(
+        &self,
+        inner: &dyn Store,
+        request: &ClaimRequest,
+    ) -> Result<Vec<ClaimedRun>, OutboxError> {
+        let mut claimed = inner.claim(request).await?;
+        claimed.retain(|one| !self.0.lock().expect("notes").1.contains(&one.lease.run));
+        Ok(claimed)
+    }
+}
+
+#[derive(Debug, Default)]
+struct PruneCheckedTooEarly;
+#[async_trait]
+impl Bug for PruneCheckedTooEarly {
+    async fn prune_run(&self, inner: &dyn Store, run: &RunKey) -> Result<PruneOutcome, StoreError> {
+        let before = inner.get_run(run).await?;
+        yield_now().await;
+        match inner.prune_run(run).await {
+            Err(StoreError::NotPrunable { head, .. })
+                if before.status.is_terminal() && before.delivered_seq == before.head =>
+            {
+                Ok(PruneOutcome {
+                    pruned_at: before.created_at,
+                    removed: head,
+                })
+            }
+            reply => reply,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct BindCheckedTooEarly;
+#[async_trait]
+impl Bug for BindCheckedTooEarly {
+    async fn bind_destination(
+        &self,
+        inner: &dyn Store,
+        destination: &Destination,
+    ) -> Result<(), OutboxError> {
+        let free = inner.stats().await?.destination.is_none();
+        yield_now().await;
+        match inner.bind_destination(destination).await {
+            Err(OutboxError::DestinationMismatch { .. }) if free => Ok(()),
+            reply => reply,
+        }
     }
 }

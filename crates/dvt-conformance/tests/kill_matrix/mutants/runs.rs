@@ -29,6 +29,10 @@ planted! {
     FilterAfterLimit => "filters a page of runs after it was cut",
     EnvironmentNotFiltered => "ignores the environment filter when a status is asked for",
     SinceNotFiltered => "ignores the time filter",
+    BeforeNotFiltered => "ignores the upper time filter",
+    PrunedNotFiltered => "lists pruned runs whether asked for or not",
+    ListingUnbounded => "lists any number of runs",
+    CursorStandsStill => "tells 0 as the cursor of a run",
     TenantIsAPrefix => "lists runs of all tenants whose names begin like the one asked for",
     TenantPerRun => "lists a tenant once for each of its runs",
     TenantPagesOverlap => "begins a page of tenants with the last one of the page before",
@@ -325,3 +329,21 @@ impl Bug for HandlesApart {
         inner.list_events(run, after_seq, limit).await
     }
 }
+
+on!(BeforeNotFiltered, list_runs(query: &RunQuery) -> Runs, |inner| {
+    inner.list_runs(&RunQuery { created_before: None, ..query.clone() }).await
+});
+on!(PrunedNotFiltered, list_runs(query: &RunQuery) -> Runs, |inner| {
+    inner.list_runs(&RunQuery { pruned: None, ..query.clone() }).await
+});
+on!(ListingUnbounded, list_runs(query: &RunQuery) -> Runs, |inner| {
+    let mut runs = inner.list_runs(query).await?;
+    if runs.len() == MAX_PAGE as usize && query.limit > MAX_PAGE {
+        let after = runs.last().map(|record| record.run.run_id.clone());
+        runs.extend(inner.list_runs(&RunQuery { after, ..query.clone() }).await?);
+    }
+    Ok(runs)
+});
+on!(CursorStandsStill, get_run(run: &RunKey) -> Result<RunRecord, StoreError>, |inner| {
+    Ok(RunRecord { delivered_seq: 0, ..inner.get_run(run).await? })
+});

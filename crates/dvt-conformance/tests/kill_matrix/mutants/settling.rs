@@ -30,6 +30,8 @@ planted! {
     AckTwiceIsFine => "answers a repeated acknowledgement with success",
     RestWaits => "makes the rest of a partly acknowledged run wait for the end of the lease",
     OutOfRangeTaken => "accepts the acknowledgement of an event that is not pending",
+    BeyondTheLease => "acknowledges events that were appended after the claim",
+    ExtendedLeaseCoversAll => "lets an extended lease cover events that were appended since the claim",
     OutOfRangeEndsTheLease => "ends the lease when it refuses an acknowledgement",
     FirstAnswerForAll => "answers every acknowledgement of a call like the first",
     NoLeaseLimit => "takes any number of leases in a call",
@@ -231,6 +233,7 @@ async fn acknowledge(
         if let Some(run) = pending(inner, &one.lease.run).await
             && (run.delivered_seq + 1..=run.last_seq).contains(&one.through)
         {
+            one.lease.last_seq = u64::MAX;
             one.through = change(one.through, &run);
         }
     }
@@ -429,3 +432,16 @@ impl Bug for ReleaseKeepsUnfinished {
         Ok(runs)
     }
 }
+
+on!(BeyondTheLease, mark_delivered(done: &[Acknowledgement]) -> Marked, |inner| {
+    let mut done = done.to_vec();
+    done.iter_mut().for_each(|one| one.lease.last_seq = u64::MAX);
+    inner.mark_delivered(&done).await
+});
+on!(ExtendedLeaseCoversAll, extend(leases: &[Lease], by: Duration) -> Extended, |inner| {
+    let mut replies = inner.extend(leases, by).await?;
+    for lease in replies.iter_mut().flatten() {
+        lease.last_seq = inner.get_run(&lease.run).await.map_or(lease.last_seq, |record| record.head);
+    }
+    Ok(replies)
+});
