@@ -103,10 +103,7 @@ mod tests {
 
     #[test]
     fn a_store_failure_tells_the_cause_and_that_repeating_is_safe() {
-        let failure = Failure::from(StoreError::Transient {
-            operation: "append_batch",
-            source: "connection refused".into(),
-        });
+        let failure = Failure::from(StoreError::transient("append_batch", "connection refused"));
         assert_eq!(failure.exit().code(), 4);
         assert_eq!(
             failure.to_string(),

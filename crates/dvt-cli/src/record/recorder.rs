@@ -1,7 +1,7 @@
 use std::io::Read;
 
 use dvt_contracts::{
-    AppendError, Appended, BootstrapRequest, BoxError, Disposition, RunKey, RunMetadata, RunRecord,
+    AppendError, Appended, BootstrapRequest, Disposition, RunKey, RunMetadata, RunRecord,
     RunStateStore, StoreError,
 };
 
@@ -210,16 +210,8 @@ impl Recorder<'_> {
             .unzip();
         let replies = self.store.append_batch(&requests).await?;
         if replies.len() != requests.len() {
-            let source = BoxError::from(format!(
-                "{} requests, {} replies",
-                requests.len(),
-                replies.len()
-            ));
-            return Err(StoreError::Bug {
-                operation: "append_batch",
-                source,
-            }
-            .into());
+            let found = format!("{} requests, {} replies", requests.len(), replies.len());
+            return Err(StoreError::bug("append_batch", found).into());
         }
         for ((request, sources), reply) in requests.into_iter().zip(sources).zip(replies) {
             match reply {

@@ -315,7 +315,7 @@ impl RunStateStore for Scripted {
         &self,
         requests: &[AppendRequest],
     ) -> Result<Vec<Result<AppendOutcome, AppendError>>, StoreError> {
-        let (operation, source) = ("append_batch", "connection reset".into());
+        let (operation, source) = ("append_batch", "connection reset");
         let is_second = self.appends.fetch_add(1, Ordering::SeqCst) == 1;
         match self.script {
             Script::Forget => Ok(requests
@@ -323,11 +323,11 @@ impl RunStateStore for Scripted {
                 .map(|request| Ok(appended(request)))
                 .collect()),
             Script::Fail(ErrorClass::Transient) if is_second => {
-                Err(StoreError::Transient { operation, source })
+                Err(StoreError::transient(operation, source))
             }
             Script::Fail(_) if is_second => {
                 self.store.append_batch(requests).await?;
-                Err(StoreError::Unknown { operation, source })
+                Err(StoreError::unknown(operation, source))
             }
             Script::Fail(_) => self.store.append_batch(requests).await,
         }
