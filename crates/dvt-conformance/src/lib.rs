@@ -8,6 +8,7 @@ pub mod fixture;
 mod harness;
 mod list;
 mod model;
+mod race;
 mod run;
 mod through_arc;
 

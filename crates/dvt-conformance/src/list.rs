@@ -80,12 +80,14 @@ macro_rules! for_each_case {
                 missing_run_is_not_found,
                 record_tells_the_run_as_it_is,
                 provider_ref_is_replaced_and_shown,
+                pages_of_events_are_exact,
+                page_beyond_the_head_is_empty,
+            }
+            listing {
                 runs_are_listed_in_byte_order,
                 pages_of_runs_fit_together,
                 filters_apply_together,
                 tenants_are_listed_once,
-                pages_of_events_are_exact,
-                page_beyond_the_head_is_empty,
             }
             checkpoint {
                 saved_checkpoint_is_loaded,
@@ -206,12 +208,14 @@ macro_rules! for_each_case {
                 copies_of_a_conditional_append_agree,
                 crosswise_calls_finish,
                 pages_do_not_tear,
-                concurrent_claims_share_the_runs,
-                concurrent_retries_resolve_once,
+                dropped_calls_are_whole_or_nothing,
+            }
+            outbox_races {
                 append_beside_the_last_acknowledgement_is_due,
                 prune_and_append_agree,
                 one_destination_wins,
-                dropped_calls_are_whole_or_nothing,
+                concurrent_claims_share_the_runs,
+                concurrent_retries_resolve_once,
             }
             tolerant {
                 status_is_the_tolerant_fold,

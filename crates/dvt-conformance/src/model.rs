@@ -3,6 +3,7 @@
 mod call;
 mod dice;
 mod observe;
+mod operate;
 mod play;
 mod reference;
 mod snap;

@@ -1,0 +1,69 @@
+//! Many callers at once, and callers that go away.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use dvt_contracts::Store;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use crate::cx::Cx;
+use crate::failure::Failure;
+
+/// How many callers most races have.
+pub(crate) const CALLERS: usize = 8;
+
+/// Runs one future for each caller, each on its own handle, all starting together.
+pub(crate) async fn race<T, F>(
+    cx: &Cx,
+    callers: usize,
+    work: impl Fn(Arc<dyn Store>, usize) -> F + Send + Sync,
+) -> Result<Vec<T>, Failure>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Failure>> + Send + 'static,
+{
+    let barrier = Arc::new(Barrier::new(callers));
+    let mut tasks = JoinSet::new();
+    for caller in 0..callers {
+        let work = work(cx.reopen().await?, caller);
+        let barrier = Arc::clone(&barrier);
+        tasks.spawn(async move {
+            barrier.wait().await;
+            (caller, work.await)
+        });
+    }
+    let mut results = Vec::new();
+    while let Some(joined) = tasks.join_next().await {
+        let (caller, result) = joined?;
+        results.push((caller, result?));
+    }
+    results.sort_by_key(|(caller, _)| *caller);
+    Ok(results.into_iter().map(|(_, result)| result).collect())
+}
+
+/// Polls a future at most so many times, then drops it where it stands.
+pub(crate) async fn after_polls<F: Future + Send>(polls: usize, future: F) -> Option<F::Output> {
+    struct Limited<F> {
+        future: Pin<Box<F>>,
+        polls: usize,
+    }
+    impl<F: Future> Future for Limited<F> {
+        type Output = Option<F::Output>;
+        fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+            self.polls -= 1;
+            match self.future.as_mut().poll(context) {
+                Poll::Ready(output) => Poll::Ready(Some(output)),
+                Poll::Pending if self.polls == 0 => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        }
+    }
+    pin!(Limited {
+        future: Box::pin(future),
+        polls
+    })
+    .await
+}
