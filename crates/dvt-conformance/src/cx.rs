@@ -36,6 +36,7 @@ trait Space: Send + Sync {
     async fn another(&self) -> Result<Cx, BoxError>;
     fn time_precision(&self) -> Duration;
     fn histories(&self) -> u32;
+    fn shrinks(&self) -> u32;
 }
 
 struct Bound<H: Harness> {
@@ -59,6 +60,9 @@ impl<H: Harness> Space for Bound<H> {
     }
     fn histories(&self) -> u32 {
         self.harness.histories()
+    }
+    fn shrinks(&self) -> u32 {
+        self.harness.shrinks()
     }
 }
 
@@ -93,6 +97,10 @@ impl Cx {
 
     pub(crate) fn histories(&self) -> u32 {
         self.space.histories()
+    }
+
+    pub(crate) fn shrinks(&self) -> u32 {
+        self.space.shrinks()
     }
 
     /// A run of the usual tenant without events.

@@ -29,4 +29,9 @@ pub trait Harness: Send + Sync + 'static {
     fn histories(&self) -> u32 {
         100
     }
+
+    /// How many shorter histories the model test tries once one differs from the model.
+    fn shrinks(&self) -> u32 {
+        500
+    }
 }

@@ -35,4 +35,8 @@ impl<H: Harness> Harness for ThroughArc<H> {
     fn histories(&self) -> u32 {
         self.0.histories()
     }
+
+    fn shrinks(&self) -> u32 {
+        self.0.shrinks()
+    }
 }

@@ -1,15 +1,13 @@
-//! Every error of the ports: its class, its text, its cause.
+//! Every error of the ports that says what is wrong: its class and its text. (The rest: `causes.rs`.)
 #![expect(clippy::unwrap_used, reason = "a broken fixture must fail the test")]
 
 use std::error::Error;
-use std::fmt::{self, Debug};
-use std::sync::Arc;
 use std::time::Duration;
 
 use dvt_contracts::{
-    AppendError, Attempt, BoxError, ErrorClass, Event, EventType, IllegalTransition, InvalidCall,
-    LeaseError, OutboxError, ResolutionKind, Rule, RunEvent, RunKey, RunStatus, SharedError,
-    StepStatus, StoreError, Timestamp,
+    AppendError, Attempt, ErrorClass, Event, EventType, IllegalTransition, InvalidCall, LeaseError,
+    OutboxError, ResolutionKind, Rule, RunEvent, RunKey, RunStatus, StepStatus, StoreError,
+    Timestamp,
 };
 
 fn run() -> RunKey {
@@ -354,7 +352,10 @@ fn a_missing_or_pruned_run_is_the_stores_own_error() {
             AppendError::RunNotFound { run: expected } => {
                 assert!(matches!(&told, StoreError::RunNotFound { run } if *run == expected));
             }
-            AppendError::RunPruned { run: of, pruned_at: when } => {
+            AppendError::RunPruned {
+                run: of,
+                pruned_at: when,
+            } => {
                 assert!(
                     matches!(&told, StoreError::RunPruned { run, pruned_at } if (run, pruned_at) == (&of, &when))
                 );
@@ -362,55 +363,4 @@ fn a_missing_or_pruned_run_is_the_stores_own_error() {
             other => assert!(matches!(&told, StoreError::Append(error) if *error == other)),
         }
     }
-}
-
-/// What an adapter met.
-#[derive(Debug)]
-struct Cause(u32);
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "disk {} is on fire", self.0)
-    }
-}
-
-impl Error for Cause {}
-
-type Make<E> = fn(&'static str, BoxError) -> E;
-
-/// What the store could not help: how it is made, its class, its text.
-fn failures<E>(
-    [refused, transient, unknown, bug]: [Make<E>; 4],
-) -> [(Make<E>, ErrorClass, &'static str); 4] {
-    [
-        (
-            refused,
-            ErrorClass::Caller,
-            "claim was refused by the store: see the cause",
-        ),
-        (
-            transient,
-            ErrorClass::Transient,
-            "claim failed for now, nothing was written: try again",
-        ),
-        (
-            unknown,
-            ErrorClass::Unknown,
-            "claim may or may not have happened: repeat the same call, which is safe",
-        ),
-        (
-            bug,
-            ErrorClass::Bug,
-            "claim met a state that cannot be: please report it",
-        ),
-    ]
-}
-
-/// The cause below an error, unpacked if it is shared.
-fn cause(error: &dyn Error) -> &Cause {
-    let source = error.source().unwrap();
-    assert!(source.source().is_none(), "the cause is told once");
-    let shared = source.downcast_ref::<SharedError>();
-    println!("PROBE shared={} direct={}", shared.is_some(), source.is::<Cause>());
-    shared.map_or(source, |shared| &**shared).downcast_ref().unwrap()
 }

@@ -5,9 +5,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use dvt_contracts::{
-    Attempt, Destination, Event, EventName, EventType, IdempotencyKey, InvalidEvent,
-    InvalidIdentifier, InvalidTimestamp, Jitter, PlanId, ProviderRef, RetryPolicy, RunId,
-    RunStatus, StepId, TenantId, Timestamp,
+    Attempt, Checkpoint, Destination, Event, EventName, EventType, IdempotencyKey, InvalidCall,
+    InvalidEvent, InvalidIdentifier, InvalidTimestamp, Jitter, PlanId, ProviderRef, RetryPolicy,
+    RunId, RunStatus, SafeText, StepId, TenantId, Timestamp,
 };
 use proptest::prelude::*;
 
@@ -221,24 +221,86 @@ fn statuses_are_parsed_whatever_their_case() {
     assert!("done".parse::<RunStatus>().is_err());
 }
 
+const MILLISECOND: Duration = Duration::from_millis(1);
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+fn policy(initial: Duration, cap: Duration) -> RetryPolicy {
+    RetryPolicy::new(NonZeroU32::MIN, initial, cap).unwrap()
+}
+
+/// Policies of every order of magnitude, in whole microseconds.
 fn policies() -> impl Strategy<Value = RetryPolicy> {
-    (1..=u32::MAX, 1..=31_536_000_000u64, 0..=31_536_000_000u64).prop_map(
-        |(attempts, first, more)| {
-            let initial = Duration::from_millis(first);
-            let cap = Duration::from_millis((first + more).min(31_536_000_000));
-            RetryPolicy::new(NonZeroU32::new(attempts).unwrap(), initial, cap).unwrap()
-        },
-    )
+    let delay = (1_000..=31_536_000_000_000u64, 0..36u32)
+        .prop_map(|(micros, shift)| Duration::from_micros((micros >> shift).max(1_000)));
+    let delay = prop_oneof![8 => delay, 1 => Just(MILLISECOND), 1 => Just(YEAR)];
+    (1..=u32::MAX, delay.clone(), delay).prop_map(|(attempts, a, b)| {
+        RetryPolicy::new(NonZeroU32::new(attempts).unwrap(), a.min(b), a.max(b)).unwrap()
+    })
 }
 
 #[test]
 fn delays_beyond_a_year_or_below_a_millisecond_are_refused() {
     let policy = |initial, cap| RetryPolicy::new(NonZeroU32::MIN, initial, cap);
-    let (ms, year) = (Duration::from_millis(1), Duration::from_secs(31_536_000));
+    let (ms, year) = (MILLISECOND, YEAR);
     assert!(policy(ms, year).is_ok());
     assert!(policy(Duration::ZERO, year).is_err());
     assert!(policy(ms, year + ms).is_err());
     assert!(policy(2 * ms, ms).is_err());
+}
+
+#[test]
+fn the_list_of_ceilings_ends_with_the_first_that_is_the_cap() {
+    let seconds =
+        |list: &[u64]| -> Vec<_> { list.iter().map(|s| Duration::from_secs(*s)).collect() };
+    let of = |initial, cap| policy(initial, cap).ceilings();
+    assert_eq!(
+        RetryPolicy::default().ceilings(),
+        seconds(&[1, 2, 4, 8, 16, 32, 64, 128, 256, 300])
+    );
+    let second = Duration::from_secs(1);
+    assert_eq!(of(second, 8 * second), seconds(&[1, 2, 4, 8]));
+    assert_eq!(of(MILLISECOND, MILLISECOND), [MILLISECOND]);
+    assert_eq!(of(YEAR, YEAR), [YEAR]);
+    assert_eq!(of(MILLISECOND, YEAR).len(), 36);
+}
+
+#[test]
+fn checkpoints_of_at_most_16_mib_without_nul_are_accepted() {
+    const MIB_16: usize = 16 * 1024 * 1024;
+    let check = |checksum: String, state: String| {
+        let (run_seq, fold_version) = (3, 1);
+        Checkpoint {
+            run_seq,
+            fold_version,
+            checksum,
+            state,
+        }
+        .check_call()
+    };
+    let text = |bytes| "x".repeat(bytes);
+    assert_eq!(check(text(64), text(MIB_16 - 64)), Ok(()));
+    assert_eq!(check(text(MIB_16), text(0)), Ok(()));
+    let too_large = Err(InvalidCall::CheckpointTooLarge { found: MIB_16 + 1 });
+    assert_eq!(check(text(64), text(MIB_16 - 63)), too_large);
+    assert_eq!(check(text(MIB_16), text(1)), too_large);
+    let with_nul = Err(InvalidCall::CheckpointWithNul { run_seq: 3 });
+    for nul in ["\0", "a\0", "\0a"] {
+        assert_eq!(check(text(64), nul.into()), with_nul);
+        assert_eq!(check(nul.into(), "{}".into()), with_nul);
+    }
+    assert_eq!(check(text(0), text(0)), Ok(()));
+}
+
+/// Bytes of every kind, from none to some ten times of what a text keeps.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        any::<char>().prop_map(|c| c.to_string().into_bytes()),
+        any::<u8>().prop_map(|byte| vec![byte]),
+        Just(vec![0]),
+        Just("😀".into()),
+    ];
+    (prop::collection::vec(piece, 0..12), 0..4_000usize)
+        .prop_map(|(pieces, times)| pieces.concat().repeat(times))
 }
 
 proptest! {
@@ -278,6 +340,32 @@ proptest! {
         if let Ok(moment) = text.parse::<Timestamp>() {
             prop_assert!((Timestamp::MIN..=Timestamp::MAX).contains(&moment));
         }
+    }
+
+    #[test]
+    fn any_bytes_make_a_text_that_every_store_can_hold(bytes in bytes()) {
+        let safe = SafeText::new(&bytes);
+        prop_assert!(safe.as_str().len() <= 8 * 1024);
+        prop_assert!(!safe.as_str().contains('\0'));
+        // Nothing is lost before the cut, and the cut takes no more than it must.
+        let all = String::from_utf8_lossy(&bytes).replace('\0', "\u{fffd}");
+        prop_assert!(all.starts_with(safe.as_str()));
+        let next = all[safe.as_str().len()..].chars().next();
+        prop_assert!(next.is_none_or(|next| safe.as_str().len() + next.len_utf8() > 8 * 1024));
+    }
+
+    #[test]
+    fn ceilings_are_listed_up_to_the_cap(policy in policies(), beyond in any::<u32>()) {
+        let ceilings = policy.ceilings();
+        prop_assert!((1..=36).contains(&ceilings.len()));
+        prop_assert_eq!(ceilings[0], policy.initial());
+        prop_assert_eq!(ceilings.last().copied(), Some(policy.cap()));
+        prop_assert!(ceilings.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", ceilings);
+        for (attempts, ceiling) in (1..).zip(&ceilings) {
+            prop_assert_eq!(policy.ceiling(attempts), *ceiling);
+        }
+        let beyond = beyond.max(u32::try_from(ceilings.len()).unwrap());
+        prop_assert_eq!(policy.ceiling(beyond), policy.cap());
     }
 
     #[test]

@@ -26,38 +26,35 @@ pub(crate) fn claim(state: &mut State, request: &ClaimRequest, now: Timestamp) -
     } else {
         due.retain(|run| !suspect(run));
     }
+    // The bytes of all events offered so far. They only grow: after the first event that does not fit, none does, of no run.
     let mut bytes = 0;
+    let mut fits = |next: &&RunEvent| {
+        let first = bytes == 0;
+        bytes += next.event.payload().size() as u64;
+        first || bytes <= request.max_bytes
+    };
     due.into_iter()
         .take(max_runs)
-        .map(|run| {
-            let events = run.next_events(max_events, request.max_bytes, &mut bytes);
-            run.lease(request, events, now)
+        .map_while(|run| {
+            let next = run.events_after(run.cursor.delivered_seq);
+            let events: Vec<_> = next
+                .take(max_events)
+                .take_while(&mut fits)
+                .cloned()
+                .collect();
+            // A run of which nothing fits is not claimed.
+            let last_seq = events.last()?.run_seq;
+            Some(run.lease(request, events, last_seq, now))
         })
         .collect()
 }
 
 impl Run {
-    /// The events after the cursor: the first in any case, the others as long as the bytes of the whole claim allow.
-    fn next_events(&self, max_events: usize, max_bytes: u64, bytes: &mut u64) -> Vec<RunEvent> {
-        self.events_after(self.cursor.delivered_seq)
-            .take(max_events)
-            .enumerate()
-            .take_while(|(place, next)| {
-                let sum = *bytes + next.event.payload().size() as u64;
-                let taken = *place == 0 || sum <= max_bytes;
-                if taken {
-                    *bytes = sum;
-                }
-                taken
-            })
-            .map(|(_, next)| next.clone())
-            .collect()
-    }
-
     fn lease(
         &mut self,
         request: &ClaimRequest,
         events: Vec<RunEvent>,
+        last_seq: u64,
         now: Timestamp,
     ) -> ClaimedRun {
         let token = LeaseToken::generate();
@@ -73,8 +70,10 @@ impl Run {
                 claim_no: cursor.claim_no,
                 token,
                 expires_at,
+                last_seq,
             },
             attempts: cursor.attempts,
+            unfinished_claims: cursor.unfinished_claims,
             events,
         }
     }

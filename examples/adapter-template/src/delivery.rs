@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use dvt_contracts::{
-    DeadLetterCause, FailOutcome, LeaseError, LeaseToken, OnExhausted, OperatorNote, PendingRun,
-    PendingState, ResolutionKind, RetryPolicy, SafeText, Timestamp,
+    Acknowledgement, DeadLetterCause, FailOutcome, Lease, LeaseError, LeaseToken, OnExhausted,
+    OperatorNote, PendingRun, PendingState, ResolutionKind, RetryPolicy, SafeText, Timestamp,
 };
 
 use crate::run::Run;
@@ -24,22 +24,27 @@ impl Run {
         }
     }
 
-    pub(crate) fn acknowledge(&mut self, through: u64, now: Timestamp) -> Result<(), LeaseError> {
-        self.check_pending(through)?;
+    pub(crate) fn acknowledge(
+        &mut self,
+        done: &Acknowledgement,
+        now: Timestamp,
+    ) -> Result<(), LeaseError> {
+        self.check_seq(&done.lease, done.through)?;
         self.cursor.finish_claim();
-        self.cursor.move_to(through);
+        self.cursor.move_to(done.through);
         self.go_on(now);
         Ok(())
     }
 
     pub(crate) fn fail(
         &mut self,
+        lease: &Lease,
         seq: u64,
         error: &SafeText,
         policy: &RetryPolicy,
         now: Timestamp,
     ) -> Result<FailOutcome, LeaseError> {
-        self.check_pending(seq)?;
+        self.check_seq(lease, seq)?;
         self.cursor.finish_claim();
         self.cursor.move_to(seq - 1);
         self.cursor.attempts = self.cursor.attempts.saturating_add(1);
@@ -103,16 +108,19 @@ impl Run {
         self.cursor.due_at = self.has_pending().then_some(now);
     }
 
-    fn check_pending(&self, seq: u64) -> Result<(), LeaseError> {
-        let (delivered_seq, head) = (self.cursor.delivered_seq, self.head());
-        if delivered_seq < seq && seq <= head {
+    /// Whether the event was handed out with the lease and has not been answered.
+    fn check_seq(&self, lease: &Lease, seq: u64) -> Result<(), LeaseError> {
+        let delivered_seq = self.cursor.delivered_seq;
+        // The lease comes from the caller: no more than the log has.
+        let last_seq = lease.last_seq.min(self.head());
+        if delivered_seq < seq && seq <= last_seq {
             return Ok(());
         }
         Err(LeaseError::SeqOutOfRange {
             run: self.key.clone(),
             seq,
             delivered_seq,
-            head,
+            last_seq,
         })
     }
 }

@@ -1,3 +1,4 @@
+use std::io::ErrorKind;
 use std::path::Path;
 
 use dvt_contracts::{BoxError, OutboxError, StoreError};
@@ -7,15 +8,23 @@ use dvt_contracts::{BoxError, OutboxError, StoreError};
 pub(crate) enum FileError {
     /// Before the new file took the old one's place: nothing happened.
     Before(BoxError),
+    /// The same, and it stays so until an operator grants what is missing.
+    Denied(BoxError),
     /// While it took its place, or after: it may have happened.
     After(BoxError),
-    /// The content is not what this store writes.
+    /// The content is not what this store writes. Nothing happened, and an operator can put a good file there.
     Content(BoxError),
+    /// What this store made cannot be written. Nothing happened.
+    Encoding(BoxError),
 }
 
 impl FileError {
     pub(crate) fn before(doing: &str, path: &Path, error: &std::io::Error) -> Self {
-        Self::Before(sentence(doing, path, error))
+        let cause = sentence(doing, path, error);
+        match error.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Self::Denied(cause),
+            _ => Self::Before(cause),
+        }
     }
 
     pub(crate) fn after(doing: &str, path: &Path, error: &std::io::Error) -> Self {
@@ -25,7 +34,7 @@ impl FileError {
     pub(crate) fn content(path: &Path, fault: &dyn std::fmt::Display) -> Self {
         Self::Content(
             format!(
-                "{} is no file of this store, or damaged: {fault}",
+                "{} is no file of this store, of another version, or damaged; put a good one there: {fault}",
                 path.display()
             )
             .into(),
@@ -48,9 +57,12 @@ macro_rules! port_error {
         impl PortError for $port {
             fn fold(operation: &'static str, error: FileError) -> Self {
                 match error {
-                    FileError::Before(source) => Self::Transient { operation, source },
-                    FileError::After(source) => Self::Unknown { operation, source },
-                    FileError::Content(source) => Self::Bug { operation, source },
+                    FileError::Before(cause) => Self::transient(operation, cause),
+                    FileError::After(cause) => Self::unknown(operation, cause),
+                    FileError::Content(cause) | FileError::Denied(cause) => {
+                        Self::refused(operation, cause)
+                    }
+                    FileError::Encoding(cause) => Self::bug(operation, cause),
                 }
             }
         }

@@ -18,8 +18,8 @@ impl FileStore {
     /// Opens the store at this path, or makes an empty one. What it acknowledges is on the disk.
     ///
     /// # Errors
-    /// `Transient` if the folder is missing or the file cannot be read or written; `Bug` if it is no file of this store,
-    /// which is left as it is.
+    /// `Transient` if the folder is missing or the file cannot be read or written; `Refused` if it is no file of this store,
+    /// or a damaged one, which is left as it is.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
         Self::open_file(path.into(), true)
     }

@@ -4,15 +4,15 @@ use async_trait::async_trait;
 use dvt_contracts::{
     Acknowledgement, ClaimRequest, ClaimedRun, DeadLetter, DeadLetterQuery, Destination,
     FailOutcome, InvalidCall, Lease, LeaseError, OperatorNote, OutboxError, OutboxStats,
-    OutboxStorage, PendingQuery, PendingRun, PendingState, ResolutionKind, RetryPolicy, RunKey,
-    SafeText,
+    OutboxStorage, PendingQuery, PendingRun, PendingState, ResolutionKind, Retarget, RetryPolicy,
+    RunKey, SafeText,
 };
 
 use crate::claim::claim;
 use crate::file_store::FileStore;
+use crate::row::RetargetRow;
 use crate::run::Run;
 use crate::run_state_store::page;
-use crate::state::Retarget;
 
 #[async_trait]
 impl OutboxStorage for FileStore {
@@ -46,8 +46,7 @@ impl OutboxStorage for FileStore {
     ) -> Result<Vec<Result<(), LeaseError>>, OutboxError> {
         InvalidCall::check_leases(acknowledgements.len())?;
         self.change("mark_delivered", |state, now| {
-            let one =
-                |done: &Acknowledgement| state.leased(&done.lease)?.acknowledge(done.through, now);
+            let one = |done: &Acknowledgement| state.leased(&done.lease)?.acknowledge(done, now);
             Ok(acknowledgements.iter().map(one).collect())
         })
     }
@@ -60,7 +59,7 @@ impl OutboxStorage for FileStore {
         policy: &RetryPolicy,
     ) -> Result<FailOutcome, OutboxError> {
         self.change("mark_failed", |state, now| {
-            Ok(state.leased(lease)?.fail(seq, error, policy, now)?)
+            Ok(state.leased(lease)?.fail(lease, seq, error, policy, now)?)
         })
     }
 
@@ -78,6 +77,7 @@ impl OutboxStorage for FileStore {
                 .runs
                 .values()
                 .filter(|run| Some(&run.key) > query.after.as_ref())
+                .filter(|run| query.run.as_ref().is_none_or(|key| *key == run.key))
                 .filter(|run| {
                     query
                         .tenant_id
@@ -167,8 +167,9 @@ impl OutboxStorage for FileStore {
             Some(bound) if bound == to => Ok(()),
             Some(bound) if bound == from => {
                 state.destination = Some(to.clone());
-                state.retargets.push(Retarget {
+                state.last_retarget = Some(RetargetRow {
                     from: from.clone(),
+                    to: to.clone(),
                     note: note.into(),
                     at: now,
                 });
@@ -183,8 +184,12 @@ impl OutboxStorage for FileStore {
 
     async fn stats(&self) -> Result<OutboxStats, OutboxError> {
         self.read("stats", |state, now| {
+            let letters = || state.runs.values().flat_map(|run| &run.dead_letters);
             let mut stats = OutboxStats {
+                dead_letters: letters().count() as u64,
+                skipped_events: letters().filter(|letter| letter.is_skipped()).count() as u64,
                 destination: state.destination.clone(),
+                last_retarget: state.last_retarget.as_ref().map(Retarget::from),
                 ..OutboxStats::default()
             };
             for pending in state.runs.values().filter_map(|run| run.pending(now)) {
@@ -195,7 +200,6 @@ impl OutboxStorage for FileStore {
                     PendingState::BackingOff { .. } => stats.backing_off_runs += 1,
                     PendingState::Parked { .. } => {
                         stats.parked_runs += 1;
-                        stats.open_dead_letters += 1;
                         stats.pending_events -= 1;
                     }
                 }

@@ -7,6 +7,7 @@ pub(crate) mod events;
 mod metadata;
 mod note;
 mod provider;
+mod retarget;
 pub(crate) mod runs;
 
 pub(crate) use self::checkpoint::CheckpointRow;
@@ -14,3 +15,4 @@ pub(crate) use self::dead_letter::{DeadLetterRow, ResolutionRow};
 pub(crate) use self::metadata::{KeyRow, MetadataRow};
 pub(crate) use self::note::NoteRow;
 pub(crate) use self::provider::ProviderRow;
+pub(crate) use self::retarget::RetargetRow;

@@ -103,6 +103,7 @@ impl Run {
             provider_ref: self.provider_ref.clone().map(ProviderRow::into_inner),
             status: self.status,
             head: self.head(),
+            delivered_seq: self.cursor.delivered_seq,
             created_at: self.created_at,
             pruned_at: self.pruned_at(),
         }

@@ -104,6 +104,7 @@ impl RunStateStore for FileStore {
         run: &RunKey,
         checkpoint: &Checkpoint,
     ) -> Result<SaveOutcome, StoreError> {
+        checkpoint.check_call()?;
         self.change("save_checkpoint", |state, _| {
             let run = state.run_mut::<StoreError>(run)?;
             run.check_live()?;
@@ -176,6 +177,8 @@ fn matches(query: &RunQuery, run: &Run) -> bool {
         })
         && unset_or(&query.status, |status| *status == run.status)
         && unset_or(&query.created_since, |since| run.created_at >= *since)
+        && unset_or(&query.created_before, |before| run.created_at < *before)
+        && unset_or(&query.pruned, |pruned| run.pruned_at().is_some() == *pruned)
         && unset_or(&query.after, |after| run.key.run_id > *after)
 }
 

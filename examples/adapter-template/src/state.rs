@@ -1,11 +1,9 @@
 use std::collections::BTreeMap;
 
-use dvt_contracts::{
-    AppendError, Destination, Lease, LeaseError, OutboxError, RunKey, StoreError, Timestamp,
-};
+use dvt_contracts::{AppendError, Destination, Lease, LeaseError, OutboxError, RunKey, StoreError};
 use serde::{Deserialize, Serialize};
 
-use crate::row::{NoteRow, runs};
+use crate::row::{RetargetRow, runs};
 use crate::run::Run;
 
 /// All that is in the file.
@@ -14,28 +12,20 @@ pub(crate) struct State {
     /// Tells our files from others, and from those of later versions.
     format: String,
     pub(crate) destination: Option<Destination>,
-    pub(crate) retargets: Vec<Retarget>,
+    pub(crate) last_retarget: Option<RetargetRow>,
     /// In the order of their keys, which is that of all listings.
     #[serde(with = "runs")]
     pub(crate) runs: BTreeMap<RunKey, Run>,
 }
 
-/// A change of the destination, and who made it.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Retarget {
-    pub(crate) from: Destination,
-    pub(crate) note: NoteRow,
-    pub(crate) at: Timestamp,
-}
-
-const FORMAT: &str = "dvt adapter template, 1";
+const FORMAT: &str = "dvt adapter template, 2";
 
 impl Default for State {
     fn default() -> Self {
         Self {
             format: FORMAT.to_owned(),
             destination: None,
-            retargets: Vec::new(),
+            last_retarget: None,
             runs: BTreeMap::new(),
         }
     }

@@ -93,7 +93,7 @@ impl StoreFile {
     }
 
     fn encode(&self, state: &State) -> Result<Vec<u8>, FileError> {
-        serde_json::to_vec(state).map_err(|fault| FileError::content(&self.path, &fault))
+        serde_json::to_vec(state).map_err(|fault| FileError::Encoding(fault.into()))
     }
 
     /// Puts a new file in the old one's place. Whoever reads, at any time, finds the one or the other.

@@ -71,7 +71,7 @@ fn file_that_vanished_is_not_taken_for_an_empty_store() -> Tested {
 }
 
 #[test]
-fn foreign_or_damaged_file_is_a_bug_and_stays_as_it_is() -> Tested {
+fn foreign_or_damaged_file_is_refused_and_stays_as_it_is() -> Tested {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("store.json");
     let store = FileStore::open(&path)?;
@@ -80,7 +80,7 @@ fn foreign_or_damaged_file_is_a_bug_and_stays_as_it_is() -> Tested {
     let damaged = [
         String::new(),
         "[1, 2, 3]".to_owned(),
-        good.replace("template, 1", "template, 2"),
+        good.replace("template, 2", "template, 1"),
         good.replace(
             "\"delivered_seq\":0",
             "\"delivered_seq\":18446744073709551615",
@@ -92,8 +92,15 @@ fn foreign_or_damaged_file_is_a_bug_and_stays_as_it_is() -> Tested {
         assert_ne!(content, good);
         fs::write(&path, &content)?;
         let reply = polled(store.bootstrap_run(&bootstrap()?))?;
-        assert_eq!(class(reply.err()), Some(ErrorClass::Bug), "{content}");
-        assert_eq!(class(FileStore::open(&path).err()), Some(ErrorClass::Bug));
+        assert!(
+            matches!(reply, Err(StoreError::Refused { .. })),
+            "{content}"
+        );
+        let opened = FileStore::open(&path);
+        assert!(
+            matches!(opened, Err(StoreError::Refused { .. })),
+            "{content}"
+        );
         assert_eq!(fs::read_to_string(&path)?, content);
     }
     Ok(())

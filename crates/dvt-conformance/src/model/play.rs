@@ -16,7 +16,6 @@ use crate::failure::Failure;
 use crate::fixture::claim_all;
 
 const CALLS_MAX: usize = 48;
-const SHRINKS_MAX: usize = 500;
 
 /// Plays as many random histories as the harness asks for. The first that differs from the model is made as short as
 /// possible and told call by call, with the seed (`DVT_CONFORMANCE_SEED`, a number).
@@ -57,7 +56,7 @@ async fn shrink(
     mut failure: Failure,
 ) -> Failure {
     let mut goes_on = tree.simplify();
-    for _ in 0..SHRINKS_MAX {
+    for _ in 0..cx.shrinks() {
         if !goes_on {
             break;
         }

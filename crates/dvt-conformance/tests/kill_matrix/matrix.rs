@@ -57,6 +57,11 @@ impl Harness for Mutated {
     fn histories(&self) -> u32 {
         HISTORIES
     }
+
+    fn shrinks(&self) -> u32 {
+        // Nobody reads the failures.
+        0
+    }
 }
 
 /// What a case did to a mutant.

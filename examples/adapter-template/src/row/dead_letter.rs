@@ -41,6 +41,12 @@ enum KindRow {
 }
 
 impl DeadLetterRow {
+    /// Whether its event was given up for good.
+    pub(crate) fn is_skipped(&self) -> bool {
+        let end = self.resolution.as_ref();
+        end.is_some_and(|end| end.kind == ResolutionKind::Skipped)
+    }
+
     pub(crate) fn full(&self, run: &RunKey, dead_letter_no: u64) -> DeadLetter {
         DeadLetter {
             run: run.clone(),
