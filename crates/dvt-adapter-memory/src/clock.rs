@@ -45,9 +45,15 @@ impl ManualClock {
 
     /// Moves it forward.
     pub fn advance(&self, by: Duration) {
-        let later = |micros| Timestamp::from_micros(micros).unwrap_or(Timestamp::MAX).saturating_add(by);
+        let later = |micros| {
+            Timestamp::from_micros(micros)
+                .unwrap_or(Timestamp::MAX)
+                .saturating_add(by)
+        };
         let moved = |micros: i64| Some(later(micros).as_micros());
-        let _ = self.micros.fetch_update(Ordering::SeqCst, Ordering::SeqCst, moved);
+        let _ = self
+            .micros
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, moved);
     }
 
     /// Moves it to any moment, also an earlier one.

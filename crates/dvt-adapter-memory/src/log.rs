@@ -77,11 +77,20 @@ impl RunStateStore for MemoryStore {
                     .as_ref()
                     .is_none_or(|id| *id == metadata.environment_id)
                 && query.status.is_none_or(|status| status == record.status)
-                && query.created_since.is_none_or(|since| since <= record.created_at)
-                && query.created_before.is_none_or(|before| record.created_at < before)
-                && query.pruned.is_none_or(|pruned| pruned == record.pruned_at.is_some())
+                && query
+                    .created_since
+                    .is_none_or(|since| since <= record.created_at)
+                && query
+                    .created_before
+                    .is_none_or(|before| record.created_at < before)
+                && query
+                    .pruned
+                    .is_none_or(|pruned| pruned == record.pruned_at.is_some())
         };
-        let last = query.after.clone().map(|run_id| RunKey::new(query.tenant_id.clone(), run_id));
+        let last = query
+            .after
+            .clone()
+            .map(|run_id| RunKey::new(query.tenant_id.clone(), run_id));
         Ok(state
             .runs
             .range((after(last.as_ref()), Bound::Unbounded))

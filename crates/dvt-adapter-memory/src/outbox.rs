@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use dvt_contracts::{
     Acknowledgement, ClaimRequest, ClaimedRun, DeadLetter, DeadLetterQuery, Destination,
     FailOutcome, InvalidCall, Lease, LeaseError, MAX_PAGE, OperatorNote, OutboxError, OutboxStats,
-    OutboxStorage, PendingQuery, PendingRun, ResolutionKind, Retarget, RetryPolicy, RunKey, SafeText,
+    OutboxStorage, PendingQuery, PendingRun, ResolutionKind, Retarget, RetryPolicy, RunKey,
+    SafeText,
 };
 
 use crate::state::after;
@@ -74,7 +75,12 @@ impl OutboxStorage for MemoryStore {
         Ok(state
             .runs
             .range((after(query.after.as_ref()), Bound::Unbounded))
-            .filter(|(key, _)| query.tenant_id.as_ref().is_none_or(|id| *id == key.tenant_id))
+            .filter(|(key, _)| {
+                query
+                    .tenant_id
+                    .as_ref()
+                    .is_none_or(|id| *id == key.tenant_id)
+            })
             .filter(|(key, _)| query.run.as_ref().is_none_or(|run| run == *key))
             .filter_map(|(key, run)| run.pending(key, now))
             .take(query.limit.min(MAX_PAGE) as usize)
@@ -92,7 +98,10 @@ impl OutboxStorage for MemoryStore {
         };
         let later = |letter: &&DeadLetter| {
             letter.dead_letter_no > passed
-                || query.after.as_ref().is_none_or(|(run, _)| letter.run != *run)
+                || query
+                    .after
+                    .as_ref()
+                    .is_none_or(|(run, _)| letter.run != *run)
         };
         Ok(state
             .runs

@@ -48,7 +48,9 @@ pub enum AppendError {
         stored: Option<Box<RunEvent>>,
     },
     /// The run has used up its numbers.
-    #[error("run {run} is at {head}: {events} more events do not fit below 2^63, start another run")]
+    #[error(
+        "run {run} is at {head}: {events} more events do not fit below 2^63, start another run"
+    )]
     SequenceOverflow {
         /// The run.
         run: RunKey,

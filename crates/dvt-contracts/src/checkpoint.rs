@@ -68,7 +68,9 @@ impl Checkpoint {
             return Err(InvalidCall::CheckpointTooLarge { found });
         }
         if self.checksum.contains('\0') || self.state.contains('\0') {
-            return Err(InvalidCall::CheckpointWithNul { run_seq: self.run_seq });
+            return Err(InvalidCall::CheckpointWithNul {
+                run_seq: self.run_seq,
+            });
         }
         Ok(())
     }

@@ -40,7 +40,9 @@ pub enum InvalidCall {
         found: Duration,
     },
     /// A checkpoint with too many bytes.
-    #[error("the checkpoint has {found} bytes: at most {MAX_CHECKPOINT_BYTES} are allowed, leave it out")]
+    #[error(
+        "the checkpoint has {found} bytes: at most {MAX_CHECKPOINT_BYTES} are allowed, leave it out"
+    )]
     CheckpointTooLarge {
         /// How many.
         found: usize,

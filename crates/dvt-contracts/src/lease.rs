@@ -85,7 +85,9 @@ pub enum FailOutcome {
 #[non_exhaustive]
 pub enum LeaseError {
     /// The lease has ended: it was used, released or stolen, or it had expired when it was to be extended.
-    #[error("the lease on run {run} has ended, it is done with up to {delivered_seq}: go on if that covers you, else claim again")]
+    #[error(
+        "the lease on run {run} has ended, it is done with up to {delivered_seq}: go on if that covers you, else claim again"
+    )]
     StaleLease {
         /// The run.
         run: RunKey,

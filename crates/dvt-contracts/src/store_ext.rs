@@ -21,7 +21,10 @@ pub trait RunStateStoreExt: RunStateStore {
         let mut replies = self.append_batch(std::slice::from_ref(&request)).await?;
         match (replies.pop(), replies.is_empty()) {
             (Some(reply), true) => Ok(reply?),
-            _ => Err(StoreError::bug("append_batch", "one request, and not one reply")),
+            _ => Err(StoreError::bug(
+                "append_batch",
+                "one request, and not one reply",
+            )),
         }
     }
 
@@ -32,7 +35,9 @@ pub trait RunStateStoreExt: RunStateStore {
     /// [`load_checkpoint`](RunStateStore::load_checkpoint), and `RunPruned` for a pruned run, which has no log to fold.
     async fn load_state(&self, run: &RunKey) -> Result<RunState, StoreError> {
         let checkpoint = self.load_checkpoint(run).await?;
-        let mut after = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.run_seq);
+        let mut after = checkpoint
+            .as_ref()
+            .map_or(0, |checkpoint| checkpoint.run_seq);
         let mut page = self.list_events(run, after, MAX_PAGE).await?;
         let mut state = RunState::new();
         match checkpoint.and_then(|checkpoint| checkpoint.restore(page.head)) {
@@ -45,7 +50,10 @@ pub trait RunStateStoreExt: RunStateStore {
         }
         loop {
             if let Some(pruned_at) = page.pruned_at {
-                return Err(StoreError::RunPruned { run: run.clone(), pruned_at });
+                return Err(StoreError::RunPruned {
+                    run: run.clone(),
+                    pruned_at,
+                });
             }
             page.events.iter().for_each(|event| state.fold(event));
             if page.is_last(after) || page.events.is_empty() {

@@ -35,7 +35,9 @@ impl State {
         );
         let letter = run.open_dead_letter().cloned();
         self.schedule(key, None);
-        letter.ok_or_else(|| OutboxError::bug("park_run", "the dead letter just written is not there"))
+        letter.ok_or_else(|| {
+            OutboxError::bug("park_run", "the dead letter just written is not there")
+        })
     }
 
     pub(super) fn resolve(

@@ -6,7 +6,10 @@ impl State {
     pub(super) fn stats(&self, now: Timestamp) -> OutboxStats {
         let letters = || self.runs.values().flat_map(|run| &run.dead_letters);
         let skipped = |letter: &&DeadLetter| {
-            letter.resolution.as_ref().is_some_and(|end| end.kind == ResolutionKind::Skipped)
+            letter
+                .resolution
+                .as_ref()
+                .is_some_and(|end| end.kind == ResolutionKind::Skipped)
         };
         let mut stats = OutboxStats {
             dead_letters: letters().count() as u64,

@@ -18,12 +18,23 @@ impl State {
             return Vec::new();
         }
         let expires_at = now.saturating_add(request.lease);
-        let mut budget = Budget { left: request.max_bytes, spent: false, over: false };
+        let mut budget = Budget {
+            left: request.max_bytes,
+            spent: false,
+            over: false,
+        };
         let mut claimed = Vec::new();
         for key in self.runs_to_claim(request.max_runs, now) {
-            let Some(run) = self.runs.get_mut(&key) else { continue };
-            let events = budget.take(run.events_after(run.delivered_seq), request.max_events_per_run);
-            let Some(last_seq) = events.last().map(|event| event.run_seq) else { break };
+            let Some(run) = self.runs.get_mut(&key) else {
+                continue;
+            };
+            let events = budget.take(
+                run.events_after(run.delivered_seq),
+                request.max_events_per_run,
+            );
+            let Some(last_seq) = events.last().map(|event| event.run_seq) else {
+                break;
+            };
             run.claim_no += 1;
             run.unfinished_claims = run.unfinished_claims.saturating_add(1);
             let token = LeaseToken::generate();
