@@ -3,10 +3,11 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use dvt_contracts::Store;
-use tokio::sync::Barrier;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::cx::Cx;
@@ -25,13 +26,13 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, Failure>> + Send + 'static,
 {
-    let barrier = Arc::new(Barrier::new(callers));
+    let gate = Arc::new(Gate::new(callers));
     let mut tasks = JoinSet::new();
     for caller in 0..callers {
         let work = work(cx.reopen().await?, caller);
-        let barrier = Arc::clone(&barrier);
+        let gate = Arc::clone(&gate);
         tasks.spawn(async move {
-            barrier.wait().await;
+            gate.pass().await;
             (caller, work.await)
         });
     }
@@ -66,4 +67,32 @@ pub(crate) async fn after_polls<F: Future + Send>(polls: usize, future: F) -> Op
         polls
     })
     .await
+}
+
+/// A barrier that lets the callers go on in the order in which they came. tokio's own wakes them in a random order, and then
+/// what a race finds on one thread would hang on luck.
+struct Gate {
+    callers: usize,
+    arrived: AtomicUsize,
+    open: Notify,
+}
+
+impl Gate {
+    fn new(callers: usize) -> Self {
+        Self {
+            callers,
+            arrived: AtomicUsize::new(0),
+            open: Notify::new(),
+        }
+    }
+
+    async fn pass(&self) {
+        let mut open = pin!(self.open.notified());
+        open.as_mut().enable();
+        if self.arrived.fetch_add(1, Ordering::SeqCst) + 1 == self.callers {
+            self.open.notify_waiters();
+        } else {
+            open.await;
+        }
+    }
 }
