@@ -4,6 +4,9 @@ use std::sync::Arc;
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
 
 /// The cause below an error of a port, as the adapter saw it. Shared, so that one failure can be told to many callers.
+///
+/// `source()` of a port's error gives this pointer: whoever looks for a concrete type behind it asks
+/// `source.downcast_ref::<SharedError>()` first.
 pub type SharedError = Arc<dyn std::error::Error + Send + Sync + 'static>;
 
 /// What a caller should do about an error.

@@ -69,7 +69,7 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// A policy with full jitter that parks.
+    /// A policy with full jitter that parks. Delays are cut to whole microseconds.
     ///
     /// # Errors
     /// [`InvalidRetryPolicy`] unless 1 ms ≤ `initial` ≤ `cap` ≤ 365 days.
@@ -82,10 +82,12 @@ impl RetryPolicy {
         if initial < Duration::from_millis(1) || initial > cap || cap > YEAR {
             return Err(InvalidRetryPolicy { initial, cap });
         }
+        let whole =
+            |delay: Duration| delay - Duration::from_nanos(u64::from(delay.subsec_nanos() % 1_000));
         Ok(Self {
             max_attempts,
-            initial,
-            cap,
+            initial: whole(initial),
+            cap: whole(cap),
             ..Self::default()
         })
     }

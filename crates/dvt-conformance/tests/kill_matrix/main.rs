@@ -15,6 +15,18 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/kill-matrix.md");
 
 #[test]
 fn every_case_is_killed_and_every_mutant_dies() {
+    let control = Matrix::play(&[mutants::CONTROL]);
+    assert_eq!(
+        control.survivors(),
+        [mutants::CONTROL.name],
+        "the suite must pass without a bug"
+    );
+    assert_eq!(
+        control.misfires(),
+        BTreeMap::new(),
+        "the suite must pass without a bug"
+    );
+
     let matrix = Matrix::play(&mutants::all());
 
     let update = std::env::var_os("DVT_UPDATE_KILL_MATRIX").is_some_and(|value| value == "1");

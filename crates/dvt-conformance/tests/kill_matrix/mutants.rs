@@ -78,6 +78,17 @@ macro_rules! on_append {
 }
 use on_append;
 
+/// No bug at all: every case must pass on it, or its kills would mean nothing.
+#[derive(Debug)]
+struct NoBug;
+impl Bug for NoBug {}
+
+pub(crate) const CONTROL: Planted = Planted {
+    name: "NoBug",
+    bug: "none",
+    make: || Arc::new(NoBug),
+};
+
 /// Every planted bug.
 pub(crate) fn all() -> Vec<Planted> {
     [
