@@ -114,7 +114,7 @@ impl OutboxStorage for MemoryStore {
                     .as_ref()
                     .is_none_or(|id| *id == letter.run.tenant_id)
             })
-            .filter(|letter| !query.open_only || letter.resolution.is_none())
+            .filter(|letter| !query.open_only || letter.is_open())
             .take(query.limit.min(MAX_PAGE) as usize)
             .cloned()
             .collect())

@@ -86,9 +86,7 @@ impl Run {
 
     /// The dead letter that parks the run.
     pub(crate) fn open_dead_letter(&self) -> Option<&DeadLetter> {
-        self.dead_letters
-            .last()
-            .filter(|letter| letter.resolution.is_none())
+        self.dead_letters.last().filter(|letter| letter.is_open())
     }
 
     pub(crate) fn is_pending(&self) -> bool {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use dvt_contracts::{
     DeadLetter, DeadLetterQuery, MAX_PAGE, OutboxStats, OutboxStorage, PendingQuery, PendingRun,
-    PendingState, ResolutionKind, RunKey, RunQuery, RunRecord, RunState, RunStateStore, Store,
+    PendingState, RunKey, RunQuery, RunRecord, RunState, RunStateStore, Store,
 };
 
 use crate::failure::{Failure, check, check_eq};
@@ -143,7 +143,7 @@ fn check_pending(
     );
     let open = dead
         .iter()
-        .find(|letter| letter.run == pending.run && letter.resolution.is_none())
+        .find(|letter| letter.run == pending.run && letter.is_open())
         .map(|letter| (letter.run_seq, letter.dead_letter_no));
     let parked = match pending.state {
         PendingState::Parked { dead_letter_no, .. } => {
@@ -160,10 +160,7 @@ fn check_stats(
     pending: &[PendingRun],
     dead: &[DeadLetter],
 ) -> Result<(), Failure> {
-    let open = dead
-        .iter()
-        .filter(|letter| letter.resolution.is_none())
-        .count() as u64;
+    let open = dead.iter().filter(|letter| letter.is_open()).count() as u64;
     let parked = pending
         .iter()
         .filter(|run| matches!(run.state, PendingState::Parked { .. }))
@@ -174,13 +171,7 @@ fn check_stats(
         dead.len() as u64,
         "dead letters in stats"
     );
-    let skipped = |letter: &&DeadLetter| {
-        letter
-            .resolution
-            .as_ref()
-            .is_some_and(|end| end.kind == ResolutionKind::Skipped)
-    };
-    let skipped = dead.iter().filter(skipped).count() as u64;
+    let skipped = dead.iter().filter(|letter| letter.is_skipped()).count() as u64;
     check_eq!(stats.skipped_events, skipped, "skipped events in stats");
     let moving = stats.due_runs + stats.leased_runs + stats.backing_off_runs;
     check_eq!(

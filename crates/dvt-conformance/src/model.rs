@@ -10,3 +10,8 @@ mod snap;
 mod work;
 
 pub(crate) use self::play::play_histories;
+
+/// A reply as the text in which model and store are compared.
+fn text<T: std::fmt::Debug>(value: T) -> String {
+    format!("{value:?}")
+}

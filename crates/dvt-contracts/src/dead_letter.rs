@@ -24,6 +24,21 @@ pub struct DeadLetter {
     pub resolution: Option<Resolution>,
 }
 
+impl DeadLetter {
+    /// Whether it still parks its run.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.resolution.is_none()
+    }
+
+    /// Whether its event was given up for good.
+    #[must_use]
+    pub fn is_skipped(&self) -> bool {
+        let end = self.resolution.as_ref();
+        end.is_some_and(|end| end.kind == ResolutionKind::Skipped)
+    }
+}
+
 /// Why an event became a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeadLetterCause {

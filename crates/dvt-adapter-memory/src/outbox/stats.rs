@@ -1,19 +1,13 @@
-use dvt_contracts::{DeadLetter, OutboxStats, PendingState, ResolutionKind, Timestamp};
+use dvt_contracts::{OutboxStats, PendingState, Timestamp};
 
 use crate::state::State;
 
 impl State {
     pub(super) fn stats(&self, now: Timestamp) -> OutboxStats {
         let letters = || self.runs.values().flat_map(|run| &run.dead_letters);
-        let skipped = |letter: &&DeadLetter| {
-            letter
-                .resolution
-                .as_ref()
-                .is_some_and(|end| end.kind == ResolutionKind::Skipped)
-        };
         let mut stats = OutboxStats {
             dead_letters: letters().count() as u64,
-            skipped_events: letters().filter(skipped).count() as u64,
+            skipped_events: letters().filter(|letter| letter.is_skipped()).count() as u64,
             destination: self.destination.clone(),
             last_retarget: self.last_retarget.clone(),
             ..OutboxStats::default()

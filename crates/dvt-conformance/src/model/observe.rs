@@ -1,5 +1,4 @@
 use std::collections::HashSet;
-use std::fmt::Debug;
 
 use dvt_contracts::{
     Acknowledgement, ClaimedRun, Lease, LeaseError, LeaseToken, ResolutionKind, RunKey, RunQuery,
@@ -8,6 +7,7 @@ use dvt_contracts::{
 
 use super::call::{Call, Grant};
 use super::snap::{Grid, STEP};
+use super::text;
 use crate::cx::Cx;
 use crate::failure::Failure;
 
@@ -17,10 +17,6 @@ pub(super) struct Observed {
     /// Every claim so far, oldest first.
     pub(super) grants: Vec<Grant>,
     tokens: HashSet<LeaseToken>,
-}
-
-fn text<T: Debug>(value: T) -> String {
-    format!("{value:?}")
 }
 
 impl Observed {

@@ -1,7 +1,5 @@
 //! What the reference model tells about an outbox, and what operators do to it.
 
-use std::fmt::Debug;
-
 use dvt_contracts::{
     DeadLetter, DeadLetterCause, DeadLetterQuery, Destination, OperatorNote, OutboxError,
     OutboxStats, PendingQuery, PendingRun, PendingState, Resolution, ResolutionKind, Retarget,
@@ -9,10 +7,7 @@ use dvt_contracts::{
 };
 
 use super::reference::{Model, ModelRun};
-
-fn text<T: Debug>(value: T) -> String {
-    format!("{value:?}")
-}
+use super::text;
 
 impl Model {
     pub(super) fn list_pending(&self, query: &PendingQuery) -> String {
@@ -66,15 +61,9 @@ impl Model {
 
     pub(super) fn stats(&self) -> String {
         let letters = || self.runs.values().flat_map(|entry| &entry.dead);
-        let skipped = |letter: &&DeadLetter| {
-            letter
-                .resolution
-                .as_ref()
-                .is_some_and(|end| end.kind == ResolutionKind::Skipped)
-        };
         let mut stats = OutboxStats {
             dead_letters: letters().count() as u64,
-            skipped_events: letters().filter(skipped).count() as u64,
+            skipped_events: letters().filter(|letter| letter.is_skipped()).count() as u64,
             destination: self.destination.clone(),
             last_retarget: self.last_retarget.clone(),
             ..Default::default()
@@ -108,7 +97,7 @@ impl Model {
                     .as_ref()
                     .is_none_or(|id| *id == d.run.tenant_id)
             })
-            .filter(|letter| !query.open_only || letter.resolution.is_none())
+            .filter(|letter| !query.open_only || letter.is_open())
             .filter(|d| {
                 let place = (d.run.clone(), d.dead_letter_no);
                 query.after.as_ref().is_none_or(|after| place > *after)

@@ -1,7 +1,6 @@
 //! The reference model: what DESIGN says, in the plainest code, without any regard for speed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
 
 use dvt_contracts::{
     AppendError, AppendOutcome, AppendRequest, Appended, BootstrapOutcome, BootstrapRequest,
@@ -13,6 +12,7 @@ use dvt_contracts::{
 
 use super::call::Call;
 use super::snap::{STEP, model_start};
+use super::text;
 
 /// The state of a whole store.
 #[derive(Debug)]
@@ -68,10 +68,6 @@ impl ModelRun {
             pruned_at: self.tombstone.map(|(pruned_at, _, _)| pruned_at),
         }
     }
-}
-
-fn text<T: Debug>(value: T) -> String {
-    format!("{value:?}")
 }
 
 impl Model {

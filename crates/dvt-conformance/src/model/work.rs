@@ -1,6 +1,5 @@
 //! The outbox half of the reference model.
 
-use std::fmt::Debug;
 use std::time::Duration;
 
 use dvt_contracts::{
@@ -11,10 +10,7 @@ use dvt_contracts::{
 
 use super::call::Grant;
 use super::reference::{Model, ModelRun};
-
-fn text<T: Debug>(value: T) -> String {
-    format!("{value:?}")
-}
+use super::text;
 
 impl ModelRun {
     pub(super) fn is_pending(&self) -> bool {
@@ -22,7 +18,7 @@ impl ModelRun {
     }
 
     pub(super) fn open_dead(&self) -> Option<&DeadLetter> {
-        self.dead.iter().find(|letter| letter.resolution.is_none())
+        self.dead.iter().find(|letter| letter.is_open())
     }
 
     /// An append makes the run due unless it waits for something else.

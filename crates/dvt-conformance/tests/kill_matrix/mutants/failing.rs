@@ -232,12 +232,21 @@ impl Bug for AttemptsCountClaims {
 #[derive(Debug, Default)]
 struct Failures(Mutex<HashMap<RunKey, (u32, SafeText)>>);
 impl Failures {
-    fn note(&self, lease: &Lease, error: &SafeText, reply: &Failed) {
+    async fn mark_failed(
+        &self,
+        inner: &dyn Store,
+        lease: &Lease,
+        seq: u64,
+        error: &SafeText,
+        policy: &RetryPolicy,
+    ) -> Failed {
+        let reply = inner.mark_failed(lease, seq, error, policy).await;
         if reply.is_ok() {
             let mut notes = self.0.lock().expect("notes");
             let note = notes.entry(lease.run.clone()).or_insert((0, error.clone()));
             *note = (note.0 + 1, error.clone());
         }
+        reply
     }
     fn of(&self, run: &RunKey) -> Option<(u32, SafeText)> {
         self.0.lock().expect("notes").get(run).cloned()
@@ -256,9 +265,7 @@ impl Bug for AttemptsOutliveTheEvent {
         error: &SafeText,
         policy: &RetryPolicy,
     ) -> Failed {
-        let reply = inner.mark_failed(lease, seq, error, policy).await;
-        self.0.note(lease, error, &reply);
-        reply
+        self.0.mark_failed(inner, lease, seq, error, policy).await
     }
     async fn claim(&self, inner: &dyn Store, request: &ClaimRequest) -> Claimed {
         let mut claimed = inner.claim(request).await?;
@@ -284,9 +291,7 @@ impl Bug for ErrorOutlivesTheEvent {
         error: &SafeText,
         policy: &RetryPolicy,
     ) -> Failed {
-        let reply = inner.mark_failed(lease, seq, error, policy).await;
-        self.0.note(lease, error, &reply);
-        reply
+        self.0.mark_failed(inner, lease, seq, error, policy).await
     }
     async fn list_pending(&self, inner: &dyn Store, query: &PendingQuery) -> Listed {
         let mut runs = inner.list_pending(query).await?;
