@@ -77,10 +77,17 @@ impl PostgresSettings {
             ("search_path", format!("{},pg_temp", self.schema)),
             ("plan_cache_mode", "force_generic_plan".to_owned()),
             ("enable_seqscan", "off".to_owned()),
+            ("enable_bitmapscan", "off".to_owned()),
             ("jit", "off".to_owned()),
-            ("default_transaction_isolation", "read\\ committed".to_owned()),
+            ("default_transaction_isolation", "read committed".to_owned()),
             ("statement_timeout", "5s".to_owned()),
             ("idle_in_transaction_session_timeout", "10s".to_owned()),
         ])
+    }
+}
+
+impl std::fmt::Display for PostgresSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.options.get_host(), self.options.get_port())
     }
 }

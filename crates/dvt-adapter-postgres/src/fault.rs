@@ -1,0 +1,88 @@
+use std::time::Duration;
+
+use dvt_contracts::{ErrorClass, OutboxError, StoreError};
+
+use crate::sqlstate::{Cause, cause};
+
+/// What went wrong below the ports, in precise words.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("cannot connect to {place}: is the server up, and are the settings right?")]
+    Connect {
+        place: String,
+        source: sqlx::Error,
+    },
+    #[error("{place} is not fit for a store: {reason}")]
+    Unfit { place: String, reason: String },
+    #[error("none of {connections} connections became free in time: raise their number, or ask less at once")]
+    NoConnection { connections: u32 },
+    #[error("the server refused the statement and did nothing")]
+    Refused(#[source] sqlx::Error),
+    #[error("the server gave the statement up and undid it")]
+    GivenUp(#[source] sqlx::Error),
+    #[error("the connection broke before the whole answer had come")]
+    Lost(#[source] sqlx::Error),
+    #[error("no answer within {0:?}")]
+    Unanswered(Duration),
+    #[error("others changed the same runs in each of {attempts} attempts")]
+    Contended { attempts: u32 },
+    #[error("an earlier statement of the call had its effect, then: {0}")]
+    AfterEffect(#[source] Box<Fault>),
+    #[error("the task that did the work ended early")]
+    Task(#[source] tokio::task::JoinError),
+    #[error("the statement was wrong")]
+    Wrong(#[source] sqlx::Error),
+    #[error("a stored value breaks its rule: {0}")]
+    Corrupt(String),
+}
+
+impl Fault {
+    /// What an error of a statement means, seen after it left.
+    pub(crate) fn of(error: sqlx::Error) -> Self {
+        match cause(&error) {
+            Cause::Lost => Self::Lost(error),
+            Cause::Refused => Self::Refused(error),
+            Cause::Contention | Cause::Resources | Cause::WrongServer => Self::GivenUp(error),
+            Cause::Wrong => Self::Wrong(error),
+        }
+    }
+
+    /// A stored value that no statement of this crate writes.
+    pub(crate) fn corrupt(what: &str, error: impl std::fmt::Display) -> Self {
+        Self::Corrupt(format!("{what}: {error}"))
+    }
+
+    /// What a caller should do.
+    pub(crate) fn class(&self) -> ErrorClass {
+        match self {
+            Self::Connect { source, .. } => match cause(source) {
+                Cause::Refused => ErrorClass::Caller,
+                _ => ErrorClass::Transient,
+            },
+            Self::Unfit { .. } | Self::Refused(_) => ErrorClass::Caller,
+            Self::NoConnection { .. } | Self::GivenUp(_) | Self::Contended { .. } => {
+                ErrorClass::Transient
+            }
+            Self::Lost(_) | Self::Unanswered(_) | Self::AfterEffect(_) | Self::Task(_) => ErrorClass::Unknown,
+            Self::Wrong(_) | Self::Corrupt(_) => ErrorClass::Bug,
+        }
+    }
+
+    pub(crate) fn store(self, operation: &'static str) -> StoreError {
+        match self.class() {
+            ErrorClass::Transient => StoreError::transient(operation, self),
+            ErrorClass::Unknown => StoreError::unknown(operation, self),
+            ErrorClass::Bug => StoreError::bug(operation, self),
+            _ => StoreError::refused(operation, self),
+        }
+    }
+
+    pub(crate) fn outbox(self, operation: &'static str) -> OutboxError {
+        match self.class() {
+            ErrorClass::Transient => OutboxError::transient(operation, self),
+            ErrorClass::Unknown => OutboxError::unknown(operation, self),
+            ErrorClass::Bug => OutboxError::bug(operation, self),
+            _ => OutboxError::refused(operation, self),
+        }
+    }
+}
