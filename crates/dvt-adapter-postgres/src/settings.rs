@@ -2,6 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, PgConnection};
 
 use crate::clock_shift::ClockShift;
 use crate::schema_name::SchemaName;
@@ -163,7 +164,7 @@ impl PostgresSettings {
 
     /// The `search_path` of every connection, as `SHOW` tells it.
     pub(crate) fn search_path(&self) -> String {
-        format!("{},pg_temp", self.schema)
+        format!("{}, pg_temp", self.schema)
     }
 
     /// For the connections that serve the ports. What is fixed here wins over the URL's `options`, `PGOPTIONS` and
@@ -185,6 +186,15 @@ impl PostgresSettings {
             ),
             ("idle_in_transaction_session_timeout", "10s".to_owned()),
         ])
+    }
+
+    /// A connection as the store's own are, for the tests of what they are.
+    ///
+    /// # Errors
+    /// What the driver says.
+    #[doc(hidden)]
+    pub async fn store_connection(&self) -> Result<PgConnection, sqlx::Error> {
+        self.store_options().connect().await
     }
 
     /// For the one connection that migrates: a migration may take its time, but not while others wait for it.

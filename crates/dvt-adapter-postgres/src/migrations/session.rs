@@ -98,20 +98,20 @@ mod tests {
             search_path: search_path.to_owned(),
         };
         server
-            .check("dvt,pg_temp")
+            .check("dvt, pg_temp")
             .map_or_else(|error| error.to_string(), |()| "good".to_owned())
     }
 
     #[test]
     fn servers_that_cannot_work_are_refused_with_the_remedy() {
-        assert_eq!(told(140_000, "14.0", "UTF8", "dvt,pg_temp"), "good");
-        assert_eq!(told(180_004, "18.4", "UTF8", "dvt,pg_temp"), "good");
+        assert_eq!(told(140_000, "14.0", "UTF8", "dvt, pg_temp"), "good");
+        assert_eq!(told(180_004, "18.4", "UTF8", "dvt, pg_temp"), "good");
         assert_eq!(
-            told(130_021, "13.21 (Debian)", "UTF8", "dvt,pg_temp"),
+            told(130_021, "13.21 (Debian)", "UTF8", "dvt, pg_temp"),
             "the server is PostgreSQL 13.21 (Debian): expected 14 or newer"
         );
         assert_eq!(
-            told(150_018, "15.18", "SQL_ASCII", "dvt,pg_temp"),
+            told(150_018, "15.18", "SQL_ASCII", "dvt, pg_temp"),
             "the database keeps its texts as SQL_ASCII: expected UTF8; create one with ENCODING 'UTF8'"
         );
         let pooled = told(150_018, "15.18", "UTF8", "\"$user\", public");
