@@ -138,7 +138,7 @@ impl MigrateError {
                 ErrorClass::Transient
             }
             Some(_) => ErrorClass::Caller,
-            None if matches!(error, sqlx::Error::Io(_)) => ErrorClass::Transient,
+            None if is_passing(&error) => ErrorClass::Transient,
             None => ErrorClass::Caller,
         };
         Self::Connect {
@@ -182,6 +182,11 @@ impl MigrateError {
             },
         }
     }
+}
+
+/// Whether a failure to connect may be over in a moment. A certificate that is refused is not.
+fn is_passing(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(error) if error.kind() != std::io::ErrorKind::InvalidData)
 }
 
 fn code(error: &dyn DatabaseError) -> String {
