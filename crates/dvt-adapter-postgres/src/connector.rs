@@ -4,6 +4,7 @@ use deadpool::managed::{Manager, Metrics, RecycleResult};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
 use crate::fault::Fault;
+use crate::migrations;
 use crate::settings::PostgresSettings;
 
 /// A connection that was idle for longer is asked whether it is alive; a busy one never is.
@@ -20,17 +21,21 @@ impl Connector {
         self.settings.to_string()
     }
 
+    fn unreachable(&self, source: sqlx::Error) -> Fault {
+        Fault::Connect {
+            place: self.place(),
+            source,
+        }
+    }
+
     async fn check(&self, connection: &mut PgConnection) -> Result<(), Fault> {
         let found: (Option<String>, String, i32) = sqlx::query_as(
             "SELECT current_schema()::text, current_setting('server_encoding'), \
              current_setting('server_version_num')::int",
         )
-        .fetch_one(connection)
+        .fetch_one(&mut *connection)
         .await
-        .map_err(|source| Fault::Connect {
-            place: self.place(),
-            source,
-        })?;
+        .map_err(|source| self.unreachable(source))?;
         let (schema, encoding, version) = found;
         let unfit = |reason: String| {
             Err(Fault::Unfit {
@@ -51,10 +56,13 @@ impl Connector {
             ));
         }
         if schema.as_deref() != Some(expected) {
-            return unfit(format!(
-                "the schema {expected} is not there, or the search_path that was asked for is not in force: migrate first \
-                 (dvt migrate), and connect to the server itself or to a pooler in session mode"
-            ));
+            let name = self.settings.schema();
+            let there = migrations::check(connection, name).await;
+            there.map_err(|source| self.unreachable(source))??;
+            return unfit(
+                "it is not the search_path that was asked for: connect to the server itself, or to a pooler in session mode"
+                    .to_owned(),
+            );
         }
         Ok(())
     }
@@ -66,10 +74,8 @@ impl Manager for Connector {
 
     async fn create(&self) -> Result<PgConnection, Fault> {
         let options = self.settings.store_options();
-        let mut connection = options.connect().await.map_err(|source| Fault::Connect {
-            place: self.place(),
-            source,
-        })?;
+        let connected = options.connect().await;
+        let mut connection = connected.map_err(|source| self.unreachable(source))?;
         self.check(&mut connection).await?;
         Ok(connection)
     }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::connector::Connector;
 use crate::fault::Fault;
+use crate::migrations;
 use crate::settings::PostgresSettings;
 use crate::sqlstate::{Cause, cause, is_answer};
 use crate::statement::Statement;
@@ -81,11 +82,19 @@ impl Database {
         self.settings().clock_shift().micros()
     }
 
-    /// Connects, and checks that the schema is there.
+    /// Connects, and checks that the schema is the one that this crate was made for.
     pub(crate) async fn check_schema(&self) -> Result<(), Fault> {
-        let mut session = self.session().await?;
-        session.give_back();
-        Ok(())
+        let work = async {
+            let mut session = self.session().await?;
+            let schema = self.settings().schema();
+            let fit = migrations::check(session.connection()?, schema).await;
+            fit.map_err(Fault::of)??;
+            session.give_back();
+            Ok(())
+        };
+        let length = self.settings().deadline();
+        let checked = tokio::time::timeout(length, work).await;
+        checked.unwrap_or(Err(Fault::Unanswered(length)))
     }
 
     pub(crate) fn close(&self) {

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use dvt_contracts::{ErrorClass, OutboxError, StoreError};
 
+use crate::migrations::SchemaFault;
 use crate::sqlstate::{Cause, cause};
 
 /// What went wrong below the ports, in precise words.
@@ -14,6 +15,8 @@ pub(crate) enum Fault {
     },
     #[error("{place} is not fit for a store: {reason}")]
     Unfit { place: String, reason: String },
+    #[error(transparent)]
+    Schema(#[from] SchemaFault),
     #[error("none of {connections} connections became free in time: raise their number, or ask less at once")]
     NoConnection { connections: u32 },
     #[error("the server refused the statement and did nothing")]
@@ -59,7 +62,7 @@ impl Fault {
                 Cause::Refused => ErrorClass::Caller,
                 _ => ErrorClass::Transient,
             },
-            Self::Unfit { .. } | Self::Refused(_) => ErrorClass::Caller,
+            Self::Unfit { .. } | Self::Schema(_) | Self::Refused(_) => ErrorClass::Caller,
             Self::NoConnection { .. } | Self::GivenUp(_) | Self::Contended { .. } => {
                 ErrorClass::Transient
             }

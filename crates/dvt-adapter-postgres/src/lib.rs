@@ -10,6 +10,7 @@ mod fault;
 mod floor;
 mod in_transaction;
 mod log;
+mod migrations;
 mod moment;
 mod outbox;
 mod schema_name;
@@ -20,6 +21,10 @@ mod store;
 
 pub use self::clock_shift::ClockShift;
 pub use self::connect_error::ConnectError;
+pub use self::migrations::{
+    MigrateError, Migration, MigrationReport, MigrationState, MigrationStep, SchemaFault,
+    StepOutcome, dump_sql, migrate, status,
+};
 pub use self::schema_name::{InvalidSchemaName, SchemaName};
 pub use self::settings::{InvalidSettings, PostgresSettings};
 pub use self::store::PostgresStore;

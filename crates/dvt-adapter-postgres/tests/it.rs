@@ -1,75 +1,54 @@
-//! Integration tests on a real server.
-#![expect(clippy::unwrap_used, reason = "a broken fixture must fail the test")]
+//! Tests against a real server: `DVT_PG_INTEGRATION=1 DATABASE_URL=postgres://… cargo test -p dvt-adapter-postgres --test it`.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a broken fixture must fail the test"
+)]
 
-mod conformance {
-    use std::sync::Arc;
+use std::process::ExitCode;
 
-    use dvt_adapter_postgres::{ClockShift, PostgresSettings, PostgresStore};
-    use dvt_conformance::{CASES, Harness, async_trait, evaluate};
-    use dvt_contracts::{BoxError, Store};
-    use libtest_mimic::Trial;
-    use sqlx::Connection as _;
+use libtest_mimic::{Arguments, Trial};
 
-    pub(crate) struct Postgres;
+#[path = "it/catalogue.rs"]
+mod catalogue;
+#[path = "it/conformance.rs"]
+mod conformance;
+#[path = "it/interrupted.rs"]
+mod interrupted;
+#[path = "it/migrations.rs"]
+mod migrations;
+#[path = "it/privileges.rs"]
+mod privileges;
+#[path = "it/refusals.rs"]
+mod refusals;
+#[path = "it/server.rs"]
+mod server;
+#[path = "it/settings.rs"]
+mod settings;
+#[path = "it/trial.rs"]
+mod trial;
 
-    pub(crate) struct Space {
-        name: String,
-        clock: ClockShift,
+fn main() -> ExitCode {
+    if let Some(outcome) = interrupted::child() {
+        return outcome;
     }
-
-    impl Drop for Space {
-        fn drop(&mut self) {
-            let name = self.name.clone();
-            std::thread::spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(async {
-                    let mut connection = sqlx::PgConnection::connect(&url()).await.unwrap();
-                    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("DROP SCHEMA {name} CASCADE"))).execute(&mut connection).await.unwrap();
-                });
-            }).join().unwrap();
-        }
+    let arguments = Arguments::from_args();
+    let tests = [
+        migrations::trials(),
+        interrupted::trials(),
+        refusals::trials(),
+        privileges::trials(),
+        settings::trials(),
+    ];
+    let own = tests.into_iter().flatten().map(trial::Test::into_trial);
+    let trials: Vec<Trial> = conformance::trials().into_iter().chain(own).collect();
+    if std::env::var("DVT_PG_INTEGRATION").as_deref() != Ok("1") {
+        println!(
+            "{} integration tests are left out: they need DVT_PG_INTEGRATION=1 and DATABASE_URL",
+            trials.len()
+        );
+        return ExitCode::SUCCESS;
     }
-
-    fn url() -> String {
-        std::env::var("DATABASE_URL").unwrap()
-    }
-
-    #[async_trait]
-    impl Harness for Postgres {
-        type Space = Space;
-
-        async fn create(&self) -> Result<Space, BoxError> {
-            let name = format!("dvt_it_{}", uuid::Uuid::new_v4().simple());
-            let mut connection = sqlx::PgConnection::connect(&url()).await?;
-            sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE SCHEMA {name}; SET search_path = {name}, pg_temp; SET client_min_messages=warning"))).execute(&mut connection).await?;
-            for migration in sqlx::migrate!().iter() {
-                sqlx::raw_sql(migration.sql.clone()).execute(&mut connection).await?;
-            }
-            Ok(Space { name, clock: ClockShift::default() })
-        }
-
-        async fn open(&self, space: &Space) -> Result<Arc<dyn Store>, BoxError> {
-            let settings = PostgresSettings::from_url(&url())?
-                .with_schema(space.name.parse()?)
-                .with_clock_shift(space.clock.clone());
-            Ok(Arc::new(PostgresStore::connect(settings).await?))
-        }
-
-        async fn shift_clock(&self, space: &Space, seconds: i64) -> Result<(), BoxError> {
-            space.clock.advance(seconds);
-            Ok(())
-        }
-    }
-
-    pub(crate) fn trials() -> Vec<Trial> {
-        CASES.iter().map(|case| Trial::test(case.name, move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-            runtime.block_on(evaluate(Arc::new(Postgres), case)).map_err(|failure| failure.to_string().into())
-        })).collect()
-    }
-}
-
-fn main() {
-    let arguments = libtest_mimic::Arguments::from_args();
-    libtest_mimic::run(&arguments, conformance::trials()).exit();
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
