@@ -12,7 +12,6 @@ use self::group::{Group, Judged};
 use self::statement::{Append, AppendRow};
 use crate::database::{Call, Database};
 use crate::fault::Fault;
-use crate::sqlstate::{Cause, cause};
 use crate::statement::Statement as _;
 
 type Reply = Result<AppendOutcome, AppendError>;
@@ -29,11 +28,8 @@ impl Target<'_> {
             Self::Pool(database) => database.ask(call, statement).await,
             Self::Transaction(connection) => {
                 let rows = statement.execute(connection).await;
-                rows.map_err(|error| match cause(&error) {
-                    // What the transaction did before is undone with it.
-                    Cause::Lost => Fault::GivenUp(error),
-                    _ => Fault::of(error),
-                })
+                // Whatever breaks before its commit undoes the transaction.
+                rows.map_err(|error| Fault::of(error, false))
             }
         }
     }
@@ -56,7 +52,10 @@ pub(crate) async fn append(
 ) -> Result<Vec<Reply>, Fault> {
     let mut by_run: BTreeMap<&RunKey, Vec<(usize, &AppendRequest)>> = BTreeMap::new();
     for (index, request) in requests.iter().enumerate() {
-        by_run.entry(&request.run).or_default().push((index, request));
+        by_run
+            .entry(&request.run)
+            .or_default()
+            .push((index, request));
     }
     let mut queues: BTreeMap<&RunKey, Queue<'_>> = BTreeMap::new();
     for (run, rest) in &by_run {

@@ -80,11 +80,15 @@ impl Manager for Connector {
         Ok(connection)
     }
 
-    async fn recycle(&self, connection: &mut PgConnection, metrics: &Metrics) -> RecycleResult<Fault> {
+    async fn recycle(
+        &self,
+        connection: &mut PgConnection,
+        metrics: &Metrics,
+    ) -> RecycleResult<Fault> {
         if metrics.last_used() < IDLE {
             return Ok(());
         }
         let alive = connection.ping().await;
-        alive.map_err(|error| Fault::Lost(error).into())
+        alive.map_err(|error| Fault::of(error, false).into())
     }
 }

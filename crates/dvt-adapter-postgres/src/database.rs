@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use deadpool::Runtime;
 use deadpool::managed::{Object, Pool, PoolError};
+use dvt_contracts::ErrorClass;
 use sqlx::PgConnection;
 use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
@@ -88,13 +89,16 @@ impl Database {
             let mut session = self.session().await?;
             let schema = self.settings().schema();
             let fit = migrations::check(session.connection()?, schema).await;
-            fit.map_err(Fault::of)??;
+            fit.map_err(|error| Fault::of(error, false))??;
             session.give_back();
             Ok(())
         };
         let length = self.settings().deadline();
         let checked = tokio::time::timeout(length, work).await;
-        checked.unwrap_or(Err(Fault::Unanswered(length)))
+        checked.unwrap_or(Err(Fault::NoConnection {
+            after: length,
+            connections: self.settings().max_connections(),
+        }))
     }
 
     pub(crate) fn close(&self) {
@@ -120,14 +124,13 @@ impl Database {
         let sent = AtomicBool::new(false);
         let answer = timeout_at(call.deadline, self.answer(call, statement, &sent)).await;
         match answer {
-            Ok(Ok(reply)) => Ok(reply),
-            // A read that got no answer did nothing.
-            Ok(Err(Fault::Lost(error))) if !S::WRITES => Err(call.fault(Fault::GivenUp(error))),
-            Ok(Err(fault)) => Err(call.fault(fault)),
-            Err(_) if sent.load(Ordering::Relaxed) && S::WRITES => {
-                Err(call.fault(Fault::Unanswered(call.length)))
-            }
+            Ok(answered) => answered.map_err(|fault| call.fault(fault)),
+            Err(_) if sent.load(Ordering::Relaxed) => Err(call.fault(Fault::Unanswered {
+                after: call.length,
+                writes: S::WRITES,
+            })),
             Err(_) => Err(call.fault(Fault::NoConnection {
+                after: call.length,
                 connections: self.settings().max_connections(),
             })),
         }
@@ -141,7 +144,18 @@ impl Database {
     ) -> Result<S::Reply, Fault> {
         let mut attempt = 0;
         loop {
-            let mut session = self.session().await?;
+            let mut session = match self.session().await {
+                Ok(session) => session,
+                Err(fault @ Fault::Connect { .. }) if fault.class() == ErrorClass::Transient => {
+                    attempt += 1;
+                    if attempt >= ATTEMPTS {
+                        return Err(fault);
+                    }
+                    call.back_off(attempt).await?;
+                    continue;
+                }
+                Err(fault) => return Err(fault),
+            };
             sent.store(true, Ordering::Relaxed);
             let error = match statement.execute(session.connection()?).await {
                 Ok(reply) => {
@@ -155,7 +169,7 @@ impl Database {
                 session.give_back();
             }
             if cause(&error) != Cause::Contention {
-                return Err(Fault::of(error));
+                return Err(Fault::of(error, S::WRITES));
             }
             attempt += 1;
             call.back_off(attempt).await?;
@@ -169,12 +183,9 @@ impl Database {
                 object: Some(object),
             }),
             Err(PoolError::Backend(fault)) => Err(fault),
-            Err(PoolError::Timeout(_) | PoolError::Closed | PoolError::NoRuntimeSpecified) => {
-                Err(Fault::NoConnection {
-                    connections: self.settings().max_connections(),
-                })
-            }
-            Err(PoolError::PostCreateHook(error)) => Err(Fault::corrupt("pool hook", error)),
+            Err(PoolError::Closed) => Err(Fault::Closed),
+            // The pool has no time limits and no hooks of its own.
+            Err(other) => Err(Fault::corrupt("pool", other)),
         }
     }
 }
@@ -189,7 +200,9 @@ impl Session {
     pub(crate) fn connection(&mut self) -> Result<&mut PgConnection, Fault> {
         match &mut self.object {
             Some(object) => Ok(object),
-            None => Err(Fault::Corrupt("a connection was used after its return".to_owned())),
+            None => Err(Fault::Corrupt(
+                "a connection was used after its return".to_owned(),
+            )),
         }
     }
 

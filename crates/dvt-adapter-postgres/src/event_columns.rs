@@ -27,7 +27,6 @@ impl<'a> EventColumns<'a> {
         self.emitted_at.push(Moment(event.emitted_at()));
         self.payloads.push(event.payload().as_str());
     }
-
 }
 
 impl<'a> FromIterator<&'a Event> for EventColumns<'a> {
@@ -58,7 +57,10 @@ impl StoredEvent {
             return Ok(None);
         };
         let corrupt = |error: &dyn std::fmt::Display| {
-            Fault::corrupt(&format!("event {run_seq} with key {:?}", key.as_str()), error)
+            Fault::corrupt(
+                &format!("event {run_seq} with key {:?}", key.as_str()),
+                error,
+            )
         };
         let (
             Some(event_type),

@@ -9,24 +9,29 @@ use crate::sqlstate::{Cause, cause};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
     #[error("cannot connect to {place}: is the server up, and are the settings right?")]
-    Connect {
-        place: String,
-        source: sqlx::Error,
-    },
+    Connect { place: String, source: sqlx::Error },
     #[error("{place} is not fit for a store: {reason}")]
     Unfit { place: String, reason: String },
     #[error(transparent)]
     Schema(#[from] SchemaFault),
-    #[error("none of {connections} connections became free in time: raise their number, or ask less at once")]
-    NoConnection { connections: u32 },
+    #[error(
+        "no connection was ready within {after:?}: all {connections} are busy, or the server does not answer"
+    )]
+    NoConnection { after: Duration, connections: u32 },
+    #[error("the store was closed")]
+    Closed,
     #[error("the server refused the statement and did nothing")]
     Refused(#[source] sqlx::Error),
     #[error("the server gave the statement up and undid it")]
     GivenUp(#[source] sqlx::Error),
     #[error("the connection broke before the whole answer had come")]
-    Lost(#[source] sqlx::Error),
-    #[error("no answer within {0:?}")]
-    Unanswered(Duration),
+    Lost {
+        /// Whether the statement could have left something behind.
+        writes: bool,
+        source: sqlx::Error,
+    },
+    #[error("no answer within {after:?}")]
+    Unanswered { after: Duration, writes: bool },
     #[error("others changed the same runs in each of {attempts} attempts")]
     Contended { attempts: u32 },
     #[error("an earlier statement of the call had its effect, then: {0}")]
@@ -40,10 +45,13 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// What an error of a statement means, seen after it left.
-    pub(crate) fn of(error: sqlx::Error) -> Self {
+    /// What an error means for a statement that left, and that may have written or not.
+    pub(crate) fn of(error: sqlx::Error, writes: bool) -> Self {
         match cause(&error) {
-            Cause::Lost => Self::Lost(error),
+            Cause::Lost => Self::Lost {
+                writes,
+                source: error,
+            },
             Cause::Refused => Self::Refused(error),
             Cause::Contention | Cause::Resources | Cause::WrongServer => Self::GivenUp(error),
             Cause::Wrong => Self::Wrong(error),
@@ -62,11 +70,18 @@ impl Fault {
                 Cause::Refused => ErrorClass::Caller,
                 _ => ErrorClass::Transient,
             },
-            Self::Unfit { .. } | Self::Schema(_) | Self::Refused(_) => ErrorClass::Caller,
-            Self::NoConnection { .. } | Self::GivenUp(_) | Self::Contended { .. } => {
-                ErrorClass::Transient
+            Self::Unfit { .. } | Self::Schema(_) | Self::Closed | Self::Refused(_) => {
+                ErrorClass::Caller
             }
-            Self::Lost(_) | Self::Unanswered(_) | Self::AfterEffect(_) | Self::Task(_) => ErrorClass::Unknown,
+            Self::NoConnection { .. }
+            | Self::GivenUp(_)
+            | Self::Contended { .. }
+            | Self::Lost { writes: false, .. }
+            | Self::Unanswered { writes: false, .. } => ErrorClass::Transient,
+            Self::Lost { writes: true, .. }
+            | Self::Unanswered { writes: true, .. }
+            | Self::AfterEffect(_)
+            | Self::Task(_) => ErrorClass::Unknown,
             Self::Wrong(_) | Self::Corrupt(_) => ErrorClass::Bug,
         }
     }

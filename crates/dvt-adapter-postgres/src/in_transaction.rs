@@ -6,7 +6,6 @@ use sqlx::{PgConnection, Postgres, Transaction};
 use crate::append::{self, Target};
 use crate::database::Database;
 use crate::fault::Fault;
-use crate::sqlstate::{Cause, cause};
 
 type Reply = Result<AppendOutcome, AppendError>;
 
@@ -38,12 +37,9 @@ pub(crate) async fn append_in(
     Ok(replies)
 }
 
-/// A transaction that cannot go on undoes what it did.
+/// Whatever breaks before its commit undoes the transaction.
 fn undone(error: sqlx::Error) -> Fault {
-    match cause(&error) {
-        Cause::Lost => Fault::GivenUp(error),
-        _ => Fault::of(error),
-    }
+    Fault::of(error, false)
 }
 
 async fn take_over(connection: &mut PgConnection, ours: &str) -> sqlx::Result<Theirs> {
@@ -66,10 +62,7 @@ async fn hand_back(connection: &mut PgConnection, theirs: &Theirs) -> sqlx::Resu
 
 /// The append's statement reads under the snapshot that it begins with. These locks come before that, so it sees whatever
 /// they waited for, and nothing can be refused by a key that came in meanwhile: a refusal would end the caller's transaction.
-async fn lock_heads(
-    connection: &mut PgConnection,
-    requests: &[AppendRequest],
-) -> sqlx::Result<()> {
+async fn lock_heads(connection: &mut PgConnection, requests: &[AppendRequest]) -> sqlx::Result<()> {
     let mut runs: Vec<_> = requests.iter().map(|request| &request.run).collect();
     runs.sort();
     runs.dedup();

@@ -33,7 +33,10 @@ impl OutboxStorage for PostgresStore {
     ) -> Result<Vec<Result<Lease, LeaseError>>, OutboxError> {
         InvalidCall::check_leases(leases.len())?;
         InvalidCall::check_lease(by)?;
-        let works = leases.iter().cloned().map(|lease| leases::Extend { lease, by });
+        let works = leases
+            .iter()
+            .cloned()
+            .map(|lease| leases::Extend { lease, by });
         let replies = leases::answer(self.database(), works.collect()).await;
         replies.map_err(|fault| fault.outbox("extend"))
     }
@@ -56,7 +59,9 @@ impl OutboxStorage for PostgresStore {
         policy: &RetryPolicy,
     ) -> Result<FailOutcome, OutboxError> {
         let failed = fail::mark_failed(self.database(), lease, seq, error, policy).await;
-        failed.map_err(|fault| fault.outbox("mark_failed"))?.map_err(OutboxError::from)
+        failed
+            .map_err(|fault| fault.outbox("mark_failed"))?
+            .map_err(OutboxError::from)
     }
 
     async fn release(&self, leases: &[Lease]) -> Result<Vec<Result<(), LeaseError>>, OutboxError> {
@@ -86,8 +91,15 @@ impl OutboxStorage for PostgresStore {
         note: &OperatorNote,
     ) -> Result<DeadLetter, OutboxError> {
         let kind = ResolutionKind::Retried;
-        dead_letters::resolve(self.database(), "retry_dead_letter", run, dead_letter_no, kind, note)
-            .await
+        dead_letters::resolve(
+            self.database(),
+            "retry_dead_letter",
+            run,
+            dead_letter_no,
+            kind,
+            note,
+        )
+        .await
     }
 
     async fn skip_dead_letter(
@@ -97,8 +109,15 @@ impl OutboxStorage for PostgresStore {
         note: &OperatorNote,
     ) -> Result<DeadLetter, OutboxError> {
         let kind = ResolutionKind::Skipped;
-        dead_letters::resolve(self.database(), "skip_dead_letter", run, dead_letter_no, kind, note)
-            .await
+        dead_letters::resolve(
+            self.database(),
+            "skip_dead_letter",
+            run,
+            dead_letter_no,
+            kind,
+            note,
+        )
+        .await
     }
 
     async fn park_run(&self, run: &RunKey, note: &OperatorNote) -> Result<DeadLetter, OutboxError> {

@@ -89,7 +89,12 @@ mod tests {
         for (code, constraint, fatal, expected) in [
             ("40001", None, false, Cause::Contention),
             ("40P01", None, false, Cause::Contention),
-            ("23505", Some("run_events_idempotency"), false, Cause::Contention),
+            (
+                "23505",
+                Some("run_events_idempotency"),
+                false,
+                Cause::Contention,
+            ),
             ("23505", Some("run_events_pkey"), false, Cause::Wrong),
             ("55P03", None, false, Cause::Resources),
             ("57014", None, false, Cause::Resources),

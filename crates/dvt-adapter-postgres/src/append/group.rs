@@ -127,9 +127,9 @@ impl<'a> Group<'a> {
     /// For each status before the unknown events, as a digit the status after them.
     pub(super) fn status_after(&self) -> String {
         let after = |status: RunStatus| {
-            let end = self
-                .unknown()
-                .fold(status, |status, event| status_after(status, event.event_type()));
+            let end = self.unknown().fold(status, |status, event| {
+                status_after(status, event.event_type())
+            });
             RunStatus::ALL.iter().position(|status| *status == end)
         };
         RunStatus::ALL
@@ -170,7 +170,10 @@ impl<'a> Group<'a> {
                 Ok(self.written(head, &unknown, persisted_at.0))
             }
             "duplicates" => {
-                let replies = self.requests.iter().map(|request| self.known_reply(request, head));
+                let replies = self
+                    .requests
+                    .iter()
+                    .map(|request| self.known_reply(request, head));
                 Ok(Judged::Answered {
                     replies: replies.collect(),
                     wrote: false,

@@ -135,7 +135,9 @@ fn found(
             return Err(exists());
         }
         created_at = row.created_at;
-        let place = row.event_no.and_then(|number| usize::try_from(number - 1).ok());
+        let place = row
+            .event_no
+            .and_then(|number| usize::try_from(number - 1).ok());
         let Some(place) = place.filter(|place| *place < stored.len()) else {
             continue;
         };

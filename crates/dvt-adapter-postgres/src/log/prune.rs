@@ -68,7 +68,10 @@ pub(super) async fn prune_run(
         run,
         clock_shift: database.clock_shift(),
     };
-    let row = database.ask(&database.call(), &mark).await.map_err(failed)?;
+    let row = database
+        .ask(&database.call(), &mark)
+        .await
+        .map_err(failed)?;
     let Some(row) = row else {
         return Err(StoreError::RunNotFound { run: run.clone() });
     };

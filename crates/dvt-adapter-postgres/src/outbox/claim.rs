@@ -104,7 +104,11 @@ fn decode(rows: Vec<ClaimRow>) -> Result<Vec<ClaimedRun>, Fault> {
     for (run_no, event) in events {
         match runs.get_mut(&run_no) {
             Some(run) => run.events.push(event),
-            None => return Err(Fault::Corrupt("an event of a run that was not claimed".to_owned())),
+            None => {
+                return Err(Fault::Corrupt(
+                    "an event of a run that was not claimed".to_owned(),
+                ));
+            }
         }
     }
     // The statement numbers runs in the order of their due times and promises no order of its rows.

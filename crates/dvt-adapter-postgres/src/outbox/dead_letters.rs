@@ -121,9 +121,14 @@ pub(super) async fn list_dead_letters(
     database: &Database,
     query: &DeadLetterQuery,
 ) -> Result<Vec<DeadLetter>, Fault> {
-    let rows = database.ask(&database.call(), &ListDeadLetters(query)).await?;
+    let rows = database
+        .ask(&database.call(), &ListDeadLetters(query))
+        .await?;
     let decode = |row: LetterRow| {
-        let run = RunKey::new(text("tenant id", &row.tenant_id)?, text("run id", &row.run_id)?);
+        let run = RunKey::new(
+            text("tenant id", &row.tenant_id)?,
+            text("run id", &row.run_id)?,
+        );
         let ending = Ending {
             resolution: row.resolution,
             resolved_by: row.resolved_by,

@@ -20,7 +20,10 @@ impl Statement for Bind<'_> {
     }
 }
 
-pub(super) async fn bind(database: &Database, destination: &Destination) -> Result<(), OutboxError> {
+pub(super) async fn bind(
+    database: &Database,
+    destination: &Destination,
+) -> Result<(), OutboxError> {
     let failed = |fault: Fault| fault.outbox("bind_destination");
     let bound = database.ask(&database.call(), &Bind(destination)).await;
     let bound: Destination = text("destination", &bound.map_err(failed)?).map_err(failed)?;

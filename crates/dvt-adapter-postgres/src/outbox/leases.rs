@@ -183,8 +183,14 @@ impl LeaseWork for Acknowledge {
     async fn ask(database: &Database, call: &Call, works: &[&Self]) -> Result<Vec<Answer>, Fault> {
         let statement = MarkDelivered {
             leases: LeaseColumns::of(works),
-            lease_seqs: works.iter().map(|work| bigint(work.0.lease.last_seq)).collect(),
-            through: works.iter().map(|work| bigint_or_none(work.0.through)).collect(),
+            lease_seqs: works
+                .iter()
+                .map(|work| bigint(work.0.lease.last_seq))
+                .collect(),
+            through: works
+                .iter()
+                .map(|work| bigint_or_none(work.0.through))
+                .collect(),
             clock_shift: database.clock_shift(),
         };
         let rows = database.ask(call, &statement).await?;
@@ -277,7 +283,9 @@ impl LeaseWork for Extend {
 
     fn outcome(&self, answer: &Answer) -> Result<Lease, Fault> {
         let (Some(claim_no), Some(expires_at)) = (answer.claim_no, answer.expires_at) else {
-            return Err(Fault::Corrupt("an extended lease without an end".to_owned()));
+            return Err(Fault::Corrupt(
+                "an extended lease without an end".to_owned(),
+            ));
         };
         Ok(Lease {
             claim_no: count(claim_no)?,

@@ -59,7 +59,10 @@ impl Statement for ListPending<'_> {
 
 impl PendingRow {
     fn decode(self) -> Result<PendingRun, Fault> {
-        let run = RunKey::new(text("tenant id", &self.tenant_id)?, text("run id", &self.run_id)?);
+        let run = RunKey::new(
+            text("tenant id", &self.tenant_id)?,
+            text("run id", &self.run_id)?,
+        );
         let Some(pending_since) = self.pending_since else {
             return Err(Fault::Corrupt(format!("run {run} misses its next event")));
         };
