@@ -4,6 +4,12 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::failure::EXIT_CODES;
 
+mod reading;
+mod store;
+
+pub(crate) use self::reading::{DrainArgs, EventsArgs, RunsArgs, ShowArgs};
+pub(crate) use self::store::StoreArgs;
+
 /// Records what happens to workflow runs, shows it, and hands it on in order.
 #[derive(Debug, Parser)]
 #[command(name = "dvt", version, after_help = EXIT_CODES, max_term_width = 100)]
@@ -18,6 +24,14 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Record a stream of events, or the log of a dbt run.
     Record(RecordArgs),
+    /// List the runs of a store.
+    Runs(RunsArgs),
+    /// Show one run: its steps, and a timeline drawn to scale.
+    Show(ShowArgs),
+    /// Print the log of one run.
+    Events(EventsArgs),
+    /// Deliver all that is due to standard output, and acknowledge it.
+    Drain(DrainArgs),
     /// Print the idempotency key that is derived from an event's coordinates.
     Key(KeyArgs),
     /// Record a bundled dbt run, show it and deliver its events. Needs nothing.
@@ -29,6 +43,7 @@ Examples:
   dvt record events.ndjson --show
   dbt build --log-format json --log-level debug | dvt record - --format dbt --show
   dvt record events.ndjson --drain > delivered.ndjson
+  dvt record events.ndjson --store postgres://dvt@localhost/dvt
 
 Recording the same input again appends nothing: every event is known by its idempotency key.
 ";
@@ -42,9 +57,9 @@ pub(crate) struct RecordArgs {
     /// How the input is written.
     #[arg(long, value_enum, default_value_t = Format::Ndjson)]
     pub(crate) format: Format,
-    /// Where to record: `memory:` keeps everything for the length of the command. [default: memory:]
-    #[arg(long, value_name = "URL", env = "DVT_STORE", hide_env_values = true)]
-    pub(crate) store: Option<String>,
+    /// Where to record. With no store named anywhere it is `memory:`, which lasts as long as the command.
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
     /// Who the runs belong to; only with `--format dbt`. [default: default]
     #[arg(long, value_name = "ID")]
     pub(crate) tenant: Option<String>,

@@ -1,6 +1,6 @@
 use std::io;
 
-use dvt_contracts::{OutboxError, StoreError};
+use dvt_contracts::{OutboxError, RunKey, StoreError};
 
 /// How the command ends. The numbers are part of its interface: see [`EXIT_CODES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(crate) enum Exit {
     Store = 4,
     /// The output could not be written.
     Output = 5,
+    /// The run that was asked for is not there.
+    NotFound = 6,
 }
 
 /// The exit codes as `--help` lists them.
@@ -27,7 +29,8 @@ Exit codes:
   2  the command line is wrong
   3  the input cannot be read; what was read before is recorded
   4  the store failed; repeating the command is safe
-  5  the output was closed; what could not be written is not acknowledged";
+  5  the output was closed; what could not be written is not acknowledged
+  6  the run is not there";
 
 impl Exit {
     /// The number for the shell.
@@ -50,6 +53,20 @@ pub(crate) enum Failure {
         /// What the system said.
         source: io::Error,
     },
+    /// The store cannot be used at all.
+    #[error("cannot open the store on {store}: {reason}")]
+    Open {
+        /// The store, without a password.
+        store: String,
+        /// Why not, without a password.
+        reason: String,
+    },
+    /// A run that somebody asked for by name.
+    #[error(
+        "run {:?} of tenant {:?} is not there: dvt runs lists those that are, and --tenant says whose run is meant",
+        .0.run_id.as_str(), .0.tenant_id.as_str()
+    )]
+    RunNotFound(RunKey),
     /// The run log failed.
     #[error("the store failed: {}; repeating the command is safe, what is recorded stays", chain(.0))]
     Store(#[from] StoreError),
@@ -70,8 +87,17 @@ impl Failure {
         match self {
             Self::Usage(_) => Exit::Usage,
             Self::Input { .. } => Exit::Input,
-            Self::Store(_) | Self::Outbox(_) | Self::Runtime(_) => Exit::Store,
+            Self::Open { .. } | Self::Store(_) | Self::Outbox(_) | Self::Runtime(_) => Exit::Store,
+            Self::RunNotFound(_) => Exit::NotFound,
             Self::Output(_) => Exit::Output,
+        }
+    }
+
+    /// A failure of the store when a person asked for a run: naming one that is not there is their mistake, not the store's.
+    pub(crate) fn of_named_run(error: StoreError) -> Self {
+        match error {
+            StoreError::RunNotFound { run } => Self::RunNotFound(run),
+            error => Self::Store(error),
         }
     }
 
@@ -121,6 +147,7 @@ mod tests {
             Exit::Input,
             Exit::Store,
             Exit::Output,
+            Exit::NotFound,
         ] {
             assert!(
                 EXIT_CODES.contains(&format!("\n  {}  ", exit.code())),

@@ -11,3 +11,4 @@ mod dbt;
 mod drain;
 mod key;
 mod record;
+mod store;

@@ -1,0 +1,18 @@
+use clap::Args as ClapArgs;
+
+/// Which store a command works on.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(next_help_heading = "Store")]
+pub(crate) struct StoreArgs {
+    /// The store: `postgres://USER@HOST/DATABASE`, or `memory:`. [else: $DVT_STORE, then $DATABASE_URL]
+    ///
+    /// A password is better in `PGPASSWORD` or a password file: other users of the machine can see a command line.
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
+    /// The schema of the store on PostgreSQL. [else: $DVT_PG_SCHEMA, then dvt]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) schema: Option<String>,
+    /// Allow a connection without encryption to a database on another machine.
+    #[arg(long)]
+    pub(crate) allow_plaintext: bool,
+}
