@@ -17,10 +17,10 @@ fn the_first_that_names_a_store_is_the_one_that_is_complained_about() {
         ("DVT_STORE", "sqlite:dvt:secret@2"),
         ("DATABASE_URL", "mysql://dvt:secret@3"),
     ];
-    let cases: [(&[&str], &[(&str, &str)], &str); 3] = [
+    let cases = [
         (
-            &["record", "-", "--store", "oracle:secret"],
-            &all,
+            &["record", "-", "--store", "oracle:secret"][..],
+            &all[..],
             "--store names the store \"oracle:…\"",
         ),
         (
