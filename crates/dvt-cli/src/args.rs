@@ -57,9 +57,6 @@ pub(crate) struct RecordArgs {
     /// How the input is written.
     #[arg(long, value_enum, default_value_t = Format::Ndjson)]
     pub(crate) format: Format,
-    /// Where to record. With no store named anywhere it is `memory:`, which lasts as long as the command.
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
     /// Who the runs belong to; only with `--format dbt`. [default: default]
     #[arg(long, value_name = "ID")]
     pub(crate) tenant: Option<String>,
@@ -77,6 +74,9 @@ pub(crate) struct RecordArgs {
     /// Print the summary as one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Where to record. With no store named anywhere it is `memory:`, which lasts as long as the command.
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 /// How an input is written.

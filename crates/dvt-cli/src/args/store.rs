@@ -4,7 +4,9 @@ use clap::Args as ClapArgs;
 #[derive(Debug, Clone, Default, ClapArgs)]
 #[command(next_help_heading = "Store")]
 pub(crate) struct StoreArgs {
-    /// The store: `postgres://USER@HOST/DATABASE`, or `memory:`. [else: $DVT_STORE, then $DATABASE_URL]
+    /// The store: `postgres://USER@HOST/DATABASE`. [else: $DVT_STORE, then $DATABASE_URL]
+    ///
+    /// `dvt record` also takes `memory:`, which lasts as long as the command; it is what remains if nothing names a store.
     ///
     /// A password is better in `PGPASSWORD` or a password file: other users of the machine can see a command line.
     #[arg(long, value_name = "URL")]
