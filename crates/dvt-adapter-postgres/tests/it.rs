@@ -1,1 +1,54 @@
-fn main() {}
+//! Tests against a real server: `DVT_PG_INTEGRATION=1 DATABASE_URL=postgres://… cargo test -p dvt-adapter-postgres --test it`.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a broken fixture must fail the test"
+)]
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+#[path = "it/catalogue.rs"]
+mod catalogue;
+#[path = "it/conformance.rs"]
+mod conformance;
+#[path = "it/interrupted.rs"]
+mod interrupted;
+#[path = "it/migrations.rs"]
+mod migrations;
+#[path = "it/privileges.rs"]
+mod privileges;
+#[path = "it/refusals.rs"]
+mod refusals;
+#[path = "it/server.rs"]
+mod server;
+#[path = "it/settings.rs"]
+mod settings;
+#[path = "it/trial.rs"]
+mod trial;
+
+fn main() -> ExitCode {
+    if let Some(outcome) = interrupted::child() {
+        return outcome;
+    }
+    let arguments = Arguments::from_args();
+    let tests = [
+        migrations::trials(),
+        interrupted::trials(),
+        refusals::trials(),
+        privileges::trials(),
+        settings::trials(),
+    ];
+    let own = tests.into_iter().flatten().map(trial::Test::into_trial);
+    let trials: Vec<Trial> = conformance::trials().into_iter().chain(own).collect();
+    if std::env::var("DVT_PG_INTEGRATION").as_deref() != Ok("1") {
+        println!(
+            "{} integration tests are left out: they need DVT_PG_INTEGRATION=1 and DATABASE_URL",
+            trials.len()
+        );
+        return ExitCode::SUCCESS;
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

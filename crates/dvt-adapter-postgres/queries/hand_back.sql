@@ -1,0 +1,3 @@
+-- Puts a transaction's settings back. $1 search_path, $2 plan_cache_mode, $3 enable_seqscan.
+SELECT set_config('search_path', $1, true) AS "search_path!", set_config('plan_cache_mode', $2, true) AS "plan_cache_mode!",
+       set_config('enable_seqscan', $3, true) AS "enable_seqscan!"

@@ -1,0 +1,14 @@
+-- Sets what the store's statements need for the rest of the transaction, and tells what was set before. $1 search_path.
+WITH theirs AS MATERIALIZED (
+    SELECT current_setting('search_path') AS search_path,
+           current_setting('plan_cache_mode') AS plan_cache_mode,
+           current_setting('enable_seqscan') AS enable_seqscan
+),
+ours AS MATERIALIZED (
+    SELECT set_config('search_path', $1, true), set_config('plan_cache_mode', 'force_generic_plan', true),
+           set_config('enable_seqscan', 'off', true)
+    FROM theirs
+)
+SELECT theirs.search_path AS "search_path!", theirs.plan_cache_mode AS "plan_cache_mode!",
+       theirs.enable_seqscan AS "enable_seqscan!"
+FROM theirs, ours

@@ -1,0 +1,131 @@
+use dvt_contracts::{Attempt, Event, IdempotencyKey, Payload, RunEvent};
+
+use crate::fault::Fault;
+use crate::moment::Moment;
+
+/// Events as the columns of one statement.
+#[derive(Debug, Default)]
+pub(crate) struct EventColumns<'a> {
+    pub(crate) event_types: Vec<&'a str>,
+    pub(crate) step_ids: Vec<Option<&'a str>>,
+    pub(crate) logical_attempts: Vec<i64>,
+    pub(crate) engine_attempts: Vec<i64>,
+    pub(crate) idempotency_keys: Vec<&'a str>,
+    pub(crate) emitted_at: Vec<Moment>,
+    pub(crate) payloads: Vec<&'a str>,
+}
+
+impl<'a> EventColumns<'a> {
+    pub(crate) fn push(&mut self, event: &'a Event) {
+        self.event_types.push(event.event_type().as_str());
+        self.step_ids.push(event.step_id().map(AsRef::as_ref));
+        self.logical_attempts
+            .push(i64::from(event.logical_attempt().get()));
+        self.engine_attempts
+            .push(i64::from(event.engine_attempt().get()));
+        self.idempotency_keys.push(event.idempotency_key().as_str());
+        self.emitted_at.push(Moment(event.emitted_at()));
+        self.payloads.push(event.payload().as_str());
+    }
+}
+
+impl<'a> FromIterator<&'a Event> for EventColumns<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a Event>>(events: I) -> Self {
+        let mut columns = Self::default();
+        events.into_iter().for_each(|event| columns.push(event));
+        columns
+    }
+}
+
+/// The columns of a stored event, of which all or none are there.
+#[derive(Debug)]
+pub(crate) struct StoredEvent {
+    pub(crate) run_seq: Option<i64>,
+    pub(crate) event_type: Option<String>,
+    pub(crate) step_id: Option<String>,
+    pub(crate) logical_attempt: Option<i64>,
+    pub(crate) engine_attempt: Option<i64>,
+    pub(crate) emitted_at: Option<Moment>,
+    pub(crate) persisted_at: Option<Moment>,
+    pub(crate) payload: Option<String>,
+}
+
+impl StoredEvent {
+    /// The event under this key, if the columns hold one.
+    pub(crate) fn decode(self, key: IdempotencyKey) -> Result<Option<RunEvent>, Fault> {
+        let Some(run_seq) = self.run_seq else {
+            return Ok(None);
+        };
+        let corrupt = |error: &dyn std::fmt::Display| {
+            Fault::corrupt(
+                &format!("event {run_seq} with key {:?}", key.as_str()),
+                error,
+            )
+        };
+        let (
+            Some(event_type),
+            Some(logical_attempt),
+            Some(engine_attempt),
+            Some(emitted_at),
+            Some(persisted_at),
+            Some(payload),
+        ) = (
+            self.event_type,
+            self.logical_attempt,
+            self.engine_attempt,
+            self.emitted_at,
+            self.persisted_at,
+            self.payload,
+        )
+        else {
+            return Err(corrupt(&"a column is NULL"));
+        };
+        let event_type = event_type.parse().map_err(|error| corrupt(&error))?;
+        let step_id = self
+            .step_id
+            .map(|text| text.parse().map_err(|error| corrupt(&error)))
+            .transpose()?;
+        let event = Event::new(event_type, step_id, key.clone(), emitted_at.0)
+            .map_err(|error| corrupt(&error))?
+            .with_logical_attempt(attempt(logical_attempt)?)
+            .with_engine_attempt(attempt(engine_attempt)?)
+            .with_payload(Payload::new(payload).map_err(|error| corrupt(&error))?);
+        Ok(Some(RunEvent {
+            run_seq: count(run_seq)?,
+            persisted_at: persisted_at.0,
+            event,
+        }))
+    }
+}
+
+fn attempt(number: i64) -> Result<Attempt, Fault> {
+    Attempt::new(count(number)?).map_err(|error| Fault::corrupt("attempt", error))
+}
+
+/// A number that counts.
+pub(crate) fn count(number: i64) -> Result<u64, Fault> {
+    u64::try_from(number).map_err(|error| Fault::corrupt("count", error))
+}
+
+/// A number that counts, in 32 bits.
+pub(crate) fn count32(number: i64) -> Result<u32, Fault> {
+    u32::try_from(number).map_err(|error| Fault::corrupt("count", error))
+}
+
+/// A number for a `bigint` column. What lies beyond is greater than anything stored, and stays so.
+pub(crate) fn bigint(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A number for a `bigint` column that no stored number equals if it lies beyond.
+pub(crate) fn bigint_or_none(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(-1)
+}
+
+/// A text that was validated when it was stored.
+pub(crate) fn text<T: std::str::FromStr<Err: std::fmt::Display>>(
+    what: &str,
+    text: &str,
+) -> Result<T, Fault> {
+    text.parse().map_err(|error| Fault::corrupt(what, error))
+}
