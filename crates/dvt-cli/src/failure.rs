@@ -1,5 +1,6 @@
 use std::io;
 
+use dvt_adapter_postgres::MigrateError;
 use dvt_contracts::{OutboxError, StoreError};
 
 /// How the command ends. The numbers are part of its interface: see [`EXIT_CODES`].
@@ -56,6 +57,9 @@ pub(crate) enum Failure {
     /// The outbox failed.
     #[error("the outbox failed: {}; repeating the command is safe, what is not acknowledged comes again", chain(.0))]
     Outbox(#[from] OutboxError),
+    /// The schema is not what it should be, or cannot be made so.
+    #[error("{}", chain(.0))]
+    Migrate(#[from] MigrateError),
     /// The output took no more.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
@@ -70,7 +74,7 @@ impl Failure {
         match self {
             Self::Usage(_) => Exit::Usage,
             Self::Input { .. } => Exit::Input,
-            Self::Store(_) | Self::Outbox(_) | Self::Runtime(_) => Exit::Store,
+            Self::Store(_) | Self::Outbox(_) | Self::Migrate(_) | Self::Runtime(_) => Exit::Store,
             Self::Output(_) => Exit::Output,
         }
     }

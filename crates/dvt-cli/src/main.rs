@@ -10,6 +10,7 @@ mod demo;
 mod drain;
 mod failure;
 mod key;
+mod migrate;
 mod reader;
 mod record;
 mod show;
@@ -37,12 +38,14 @@ fn main() -> ExitCode {
 /// Everything runs on one thread: the input is one stream, and its order is the point.
 fn run(args: Args, console: &mut Console) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
         .build()
         .map_err(Failure::Runtime)?;
     runtime.block_on(async {
         match args.command {
             Command::Record(args) => record::command(&args, console).await,
             Command::Key(args) => key::command(&args, console),
+            Command::Migrate(args) => migrate::command(&args, console).await,
             Command::Demo(args) => demo::command(&args, console).await,
         }
     })

@@ -10,4 +10,5 @@ mod common;
 mod dbt;
 mod drain;
 mod key;
+mod migrate;
 mod record;
