@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Drain(DrainArgs),
     /// Print the idempotency key that is derived from an event's coordinates.
     Key(KeyArgs),
+    /// Bring the schema of a store on PostgreSQL up to date, or say what that would take.
+    Migrate(MigrateArgs),
     /// Record a bundled dbt run, show it and deliver its events. Needs nothing.
     Demo(DemoArgs),
 }
@@ -120,6 +122,45 @@ pub(crate) struct KeyArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) occurrence: u32,
     /// Print an object with the key and the text that was hashed.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const MIGRATE_EXAMPLES: &str = "\
+Examples:
+  DATABASE_URL=postgresql://dvt:dvt@localhost:5432/dvt dvt migrate
+  dvt migrate --status
+  dvt migrate --dump-sql --schema shop > shop.sql
+
+Several at once are safe, and so is one that is killed: repeat it. Where nothing is to be done it changes nothing, and needs no
+privilege but to look.
+
+Environment:
+  DVT_STORE, DATABASE_URL   the store, if --store is not given; the first of them that is set
+  PGPASSWORD, PGPASSFILE    the password, if the URL has none; the other PG… variables for what else it leaves out
+  DVT_PG_ALLOW_PLAINTEXT    1 allows sslmode=disable, allow and prefer for a server on another machine
+";
+
+/// `dvt migrate`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = format!("{MIGRATE_EXAMPLES}\n{EXIT_CODES}"))]
+pub(crate) struct MigrateArgs {
+    /// Say of each migration whether it is applied; change nothing.
+    #[arg(long, group = "mode")]
+    pub(crate) status: bool,
+    /// Say what would be applied; change nothing.
+    #[arg(long, group = "mode")]
+    pub(crate) dry_run: bool,
+    /// Print all migrations as one SQL script for psql. Needs no database.
+    #[arg(long, group = "mode", conflicts_with_all = ["store", "json"])]
+    pub(crate) dump_sql: bool,
+    /// The database: `postgres://user@host:port/database`. [default: DVT_STORE, or else DATABASE_URL]
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
+    /// The schema in it. [default: dvt]
+    #[arg(long, value_name = "NAME", env = "DVT_PG_SCHEMA")]
+    pub(crate) schema: Option<String>,
+    /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
 }

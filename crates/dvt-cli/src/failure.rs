@@ -1,5 +1,6 @@
 use std::io;
 
+use dvt_adapter_postgres::MigrateError;
 use dvt_contracts::{OutboxError, RunKey, StoreError};
 
 /// How the command ends. The numbers are part of its interface: see [`EXIT_CODES`].
@@ -54,7 +55,7 @@ pub(crate) enum Failure {
         source: io::Error,
     },
     /// The store cannot be used at all.
-    #[error("cannot open the store on {store}: {reason}")]
+    #[error("cannot open the store {store}: {reason}")]
     Open {
         /// The store, without a password.
         store: String,
@@ -73,6 +74,9 @@ pub(crate) enum Failure {
     /// The outbox failed.
     #[error("the outbox failed: {}; repeating the command is safe, what is not acknowledged comes again", chain(.0))]
     Outbox(#[from] OutboxError),
+    /// The schema is not what it should be, or cannot be made so.
+    #[error("{}", chain(.0))]
+    Migrate(#[from] MigrateError),
     /// The output took no more.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
@@ -87,10 +91,20 @@ impl Failure {
         match self {
             Self::Usage(_) => Exit::Usage,
             Self::Input { .. } => Exit::Input,
-            Self::Open { .. } | Self::Store(_) | Self::Outbox(_) | Self::Runtime(_) => Exit::Store,
+            Self::Open { .. }
+            | Self::Store(_)
+            | Self::Outbox(_)
+            | Self::Migrate(_)
+            | Self::Runtime(_) => Exit::Store,
             Self::RunNotFound(_) => Exit::NotFound,
             Self::Output(_) => Exit::Output,
         }
+    }
+
+    /// A store, told without its password, that does not open.
+    pub(crate) fn open(store: String, error: &dyn std::error::Error) -> Self {
+        let reason = chain(error);
+        Self::Open { store, reason }
     }
 
     /// A failure of the store when a person asked for a run: naming one that is not there is their mistake, not the store's.

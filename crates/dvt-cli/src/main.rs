@@ -13,6 +13,7 @@ mod events;
 mod failure;
 mod key;
 mod listing;
+mod migrate;
 mod reader;
 mod record;
 mod run_object;
@@ -56,6 +57,7 @@ fn run(args: Args, console: &mut Console) -> Result<Exit, Failure> {
             Command::Events(args) => events::command(&args, console).await,
             Command::Drain(args) => drain::command(&args, console).await,
             Command::Key(args) => key::command(&args, console),
+            Command::Migrate(args) => migrate::command(&args, console).await,
             Command::Demo(args) => demo::command(&args, console).await,
         }
     })

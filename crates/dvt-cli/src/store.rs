@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use dvt_adapter_memory::MemoryStore;
-use dvt_adapter_postgres::{PostgresSettings, SchemaName};
+use dvt_adapter_postgres::{PostgresSettings, PostgresStore};
 use dvt_contracts::Store;
 
 use crate::args::StoreArgs;
@@ -37,9 +37,9 @@ async fn connect(choice: Choice) -> Result<Arc<dyn Store>, Failure> {
 
 /// Connects to the schema that the settings name.
 async fn connect_postgres(settings: PostgresSettings) -> Result<Arc<dyn Store>, Failure> {
-    let schema: &SchemaName = settings.schema();
-    Err(Failure::Open {
-        store: format!("PostgreSQL, schema {schema}"),
-        reason: "PostgreSQL is not built into this version".to_owned(),
-    })
+    let store = settings.to_string();
+    match PostgresStore::connect(settings).await {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(error) => Err(Failure::open(store, &error)),
+    }
 }

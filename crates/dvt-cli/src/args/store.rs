@@ -14,7 +14,4 @@ pub(crate) struct StoreArgs {
     /// The schema of the store on PostgreSQL. [else: $DVT_PG_SCHEMA, then dvt]
     #[arg(long, value_name = "NAME")]
     pub(crate) schema: Option<String>,
-    /// Allow a connection without encryption to a database on another machine.
-    #[arg(long)]
-    pub(crate) allow_plaintext: bool,
 }

@@ -27,6 +27,8 @@ pub(super) struct Postgres {
 /// Where a store can be named, the first one that does wins.
 const VARIABLES: [&str; 2] = ["DVT_STORE", "DATABASE_URL"];
 const SCHEMA_VARIABLE: &str = "DVT_PG_SCHEMA";
+/// Allows connections in clear text to other machines.
+const PLAINTEXT_VARIABLE: &str = "DVT_PG_ALLOW_PLAINTEXT";
 
 impl Choice {
     /// Reads the options, and the variables of the environment through `variable`. An empty value counts as none:
@@ -68,11 +70,20 @@ impl Choice {
                 .map_err(|error| Failure::Usage(format!("{origin}: {error}")))?,
             None => SchemaName::default(),
         };
+        let allow_plaintext = match variable(PLAINTEXT_VARIABLE).as_deref() {
+            None | Some("" | "0") => false,
+            Some("1") => true,
+            Some(_) => {
+                return Err(Failure::Usage(format!(
+                    "{PLAINTEXT_VARIABLE} has a value that is not understood: expected 0 or 1"
+                )));
+            }
+        };
         Ok(Self::Postgres(Postgres {
             url,
             origin,
             schema,
-            allow_plaintext: args.allow_plaintext,
+            allow_plaintext,
         }))
     }
 
@@ -92,10 +103,12 @@ impl Choice {
 impl Postgres {
     /// What to connect with.
     pub(super) fn settings(&self) -> Result<PostgresSettings, Failure> {
-        let settings = PostgresSettings::from_url(&self.url)
-            .map_err(|error| Failure::Usage(format!("{}: {error}", self.origin)))?;
-        let settings = settings.with_schema(self.schema.clone());
-        Ok(settings)
+        let read = match self.allow_plaintext {
+            true => PostgresSettings::from_url_allowing_plaintext(&self.url),
+            false => PostgresSettings::from_url(&self.url),
+        };
+        let settings = read.map_err(|error| Failure::Usage(format!("{}: {error}", self.origin)))?;
+        Ok(settings.with_schema(self.schema.clone()))
     }
 }
 
@@ -218,6 +231,19 @@ mod tests {
             refused.to_string().starts_with("DVT_PG_SCHEMA: "),
             "{refused}"
         );
+    }
+
+    #[test]
+    fn clear_text_to_another_machine_needs_the_variable() {
+        let url = "postgres://dvt@db.example/dvt?sslmode=disable";
+        let settings = |variables: &[(&str, &str)]| match choose(Some(url), variables)? {
+            Choice::Postgres(postgres) => postgres.settings(),
+            Choice::Memory => panic!("{url} is on PostgreSQL"),
+        };
+        let refused = settings(&[]).unwrap_err().to_string();
+        assert!(refused.contains(PLAINTEXT_VARIABLE), "{refused}");
+        assert!(settings(&[(PLAINTEXT_VARIABLE, "1")]).is_ok());
+        assert!(settings(&[(PLAINTEXT_VARIABLE, "yes")]).is_err());
     }
 
     #[test]
