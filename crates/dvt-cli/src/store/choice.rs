@@ -211,7 +211,6 @@ mod tests {
             let args = StoreArgs {
                 store: Some("postgres://host/dvt".to_owned()),
                 schema: schema.map(str::to_owned),
-                ..StoreArgs::default()
             };
             let variable = variable.map(str::to_owned);
             Choice::new(&args, |name| {
