@@ -4,6 +4,12 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::failure::EXIT_CODES;
 
+mod reading;
+mod store;
+
+pub(crate) use self::reading::{DrainArgs, EventsArgs, RunsArgs, ShowArgs};
+pub(crate) use self::store::StoreArgs;
+
 /// Records what happens to workflow runs, shows it, and hands it on in order.
 #[derive(Debug, Parser)]
 #[command(name = "dvt", version, after_help = EXIT_CODES, max_term_width = 100)]
@@ -18,8 +24,18 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Record a stream of events, or the log of a dbt run.
     Record(RecordArgs),
+    /// List the runs of a store.
+    Runs(RunsArgs),
+    /// Show one run: its steps, and a timeline drawn to scale.
+    Show(ShowArgs),
+    /// Print the log of one run.
+    Events(EventsArgs),
+    /// Deliver all that is due to standard output, and acknowledge it.
+    Drain(DrainArgs),
     /// Print the idempotency key that is derived from an event's coordinates.
     Key(KeyArgs),
+    /// Bring the schema of a store on PostgreSQL up to date, or say what that would take.
+    Migrate(MigrateArgs),
     /// Record a bundled dbt run, show it and deliver its events. Needs nothing.
     Demo(DemoArgs),
 }
@@ -29,6 +45,7 @@ Examples:
   dvt record events.ndjson --show
   dbt build --log-format json --log-level debug | dvt record - --format dbt --show
   dvt record events.ndjson --drain > delivered.ndjson
+  dvt record events.ndjson --store postgres://dvt@localhost/dvt
 
 Recording the same input again appends nothing: every event is known by its idempotency key.
 ";
@@ -42,9 +59,6 @@ pub(crate) struct RecordArgs {
     /// How the input is written.
     #[arg(long, value_enum, default_value_t = Format::Ndjson)]
     pub(crate) format: Format,
-    /// Where to record: `memory:` keeps everything for the length of the command. [default: memory:]
-    #[arg(long, value_name = "URL", env = "DVT_STORE", hide_env_values = true)]
-    pub(crate) store: Option<String>,
     /// Who the runs belong to; only with `--format dbt`. [default: default]
     #[arg(long, value_name = "ID")]
     pub(crate) tenant: Option<String>,
@@ -62,6 +76,9 @@ pub(crate) struct RecordArgs {
     /// Print the summary as one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Where to record. With no store named anywhere it is `memory:`, which lasts as long as the command.
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 /// How an input is written.
@@ -105,6 +122,45 @@ pub(crate) struct KeyArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) occurrence: u32,
     /// Print an object with the key and the text that was hashed.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const MIGRATE_EXAMPLES: &str = "\
+Examples:
+  DATABASE_URL=postgresql://dvt:dvt@localhost:5432/dvt dvt migrate
+  dvt migrate --status
+  dvt migrate --dump-sql --schema shop > shop.sql
+
+Several at once are safe, and so is one that is killed: repeat it. Where nothing is to be done it changes nothing, and needs no
+privilege but to look.
+
+Environment:
+  DVT_STORE, DATABASE_URL   the store, if --store is not given; the first of them that is set
+  PGPASSWORD, PGPASSFILE    the password, if the URL has none; the other PG… variables for what else it leaves out
+  DVT_PG_ALLOW_PLAINTEXT    1 allows sslmode=disable, allow and prefer for a server on another machine
+";
+
+/// `dvt migrate`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = format!("{MIGRATE_EXAMPLES}\n{EXIT_CODES}"))]
+pub(crate) struct MigrateArgs {
+    /// Say of each migration whether it is applied; change nothing.
+    #[arg(long, group = "mode")]
+    pub(crate) status: bool,
+    /// Say what would be applied; change nothing.
+    #[arg(long, group = "mode")]
+    pub(crate) dry_run: bool,
+    /// Print all migrations as one SQL script for psql. Needs no database.
+    #[arg(long, group = "mode", conflicts_with_all = ["store", "json"])]
+    pub(crate) dump_sql: bool,
+    /// The database: `postgres://user@host:port/database`. [default: DVT_STORE, or else DATABASE_URL]
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
+    /// The schema in it. [default: dvt]
+    #[arg(long, value_name = "NAME", env = "DVT_PG_SCHEMA")]
+    pub(crate) schema: Option<String>,
+    /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -82,6 +82,54 @@ impl Page {
     }
 }
 
+/// What a test's page was given.
+#[cfg(test)]
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Written(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+#[cfg(test)]
+impl Written {
+    /// All of it.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+#[cfg(test)]
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl Page {
+    /// A page of that width that keeps what it is given, without colours even if it is a terminal.
+    pub(crate) fn kept(is_terminal: bool, width: usize) -> (Self, Written) {
+        let written = Written::default();
+        let page = Self {
+            is_terminal,
+            width,
+            ..Self::plain(written.clone())
+        };
+        (page, written)
+    }
+}
+
+#[cfg(test)]
+impl Console {
+    /// A console that keeps what it is given: first what is printed, then what is said about it.
+    pub(crate) fn kept(is_terminal: bool) -> (Self, Written, Written) {
+        let (out, printed) = Page::kept(is_terminal, DEFAULT_WIDTH);
+        let (err, said) = Page::kept(false, DEFAULT_WIDTH);
+        (Self { out, err }, printed, said)
+    }
+}
+
 impl Write for Page {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.writer.write(bytes)

@@ -29,8 +29,9 @@ pub(crate) async fn command(args: &DemoArgs, console: &mut Console) -> Result<Ex
     let mut tally = Tally::default();
     record(input, &mut reader, &store, &mut console.err, &mut tally).await?;
     let page = &mut console.out;
+    let receiver = drain::Receiver::stdout()?;
     if args.json {
-        drain::to_ndjson(&store, page).await?;
+        drain::to_ndjson(&store, &receiver, page).await?;
         return Ok(Exit::Done);
     }
     heading(page, "a dbt build, recorded")?;
@@ -41,11 +42,11 @@ pub(crate) async fn command(args: &DemoArgs, console: &mut Console) -> Result<Ex
         "{lines} of dbt's own log became {events} of a run. This is the run:\n"
     )?;
     for run in tally.runs.recent() {
-        show::run(&store, run, page).await?;
+        show::run(&store, run, show::Detail::Brief, page).await?;
     }
     heading(page, "its events, delivered in order")?;
     let mut delivered: u64 = 0;
-    drain::deliver(&store, page, |page, _, _, event| {
+    drain::deliver(&store, &receiver, page, |page, _, _, event| {
         delivered += 1;
         let step = event.event.step_id().map_or("", |step| step.as_str());
         let kind = event.event.event_type();
@@ -101,10 +102,8 @@ fn next(page: &mut Page) -> std::io::Result<()> {
 /// How this program was called, so that the commands work as they are printed, installed or not.
 fn program() -> String {
     let called = std::env::args().next().unwrap_or_default();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     match called.contains('/') {
-        true if called.chars().all(plain) => called,
-        true => format!("'{}'", called.replace('\'', r"'\''")),
+        true => text::shell_word(&called).into_owned(),
         false => "dvt".to_owned(),
     }
 }

@@ -2,33 +2,78 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use dvt_contracts::{
-    Acknowledgement, ClaimRequest, ClaimedRun, Destination, Lease, LeaseError, OutboxError,
-    RunEvent, RunKey, Store,
+    Acknowledgement, ClaimRequest, ClaimedRun, Destination, InvalidIdentifier, Lease, LeaseError,
+    OutboxError, RunEvent, RunKey, Store,
 };
-use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::args::DrainArgs;
+use crate::console::Console;
+use crate::failure::{Exit, Failure};
+use crate::{event_line, store, text};
 
 /// What the outbox calls this command as a receiver.
-const DESTINATION: &str = "stdout:";
+pub(crate) const DESTINATION: &str = "stdout:";
 
-/// How much is claimed at once: enough to make the store's round trips cheap, little enough to hold.
-const CLAIM: ClaimRequest = ClaimRequest {
-    max_runs: 64,
-    max_events_per_run: 1_000,
-    max_bytes: 16 * 1024 * 1024,
-    lease: Duration::from_secs(60),
-};
+/// How many runs are claimed at once: enough to make the store's round trips cheap, little enough to hold.
+pub(crate) const MAX_RUNS: u32 = 64;
 
-/// Delivers all that is due, as one JSON object per line.
+/// Who receives, and how much at once.
+#[derive(Debug, Clone)]
+pub(crate) struct Receiver {
+    destination: Destination,
+    claim: ClaimRequest,
+}
+
+impl Receiver {
+    /// A receiver that the outbox calls so, and that claims that many runs at once.
+    pub(crate) fn new(destination: Destination, max_runs: u32) -> Self {
+        let claim = ClaimRequest {
+            max_runs,
+            max_events_per_run: 1_000,
+            max_bytes: 16 * 1024 * 1024,
+            lease: Duration::from_secs(60),
+        };
+        Self { destination, claim }
+    }
+
+    /// Standard output, as this command claims for it unless it is told otherwise.
+    pub(crate) fn stdout() -> Result<Self, Failure> {
+        let usage = |error: InvalidIdentifier| Failure::Usage(error.to_string());
+        let destination = Destination::new(DESTINATION).map_err(usage)?;
+        Ok(Self::new(destination, MAX_RUNS))
+    }
+}
+
+/// Runs the command.
+pub(crate) async fn command(args: &DrainArgs, console: &mut Console) -> Result<Exit, Failure> {
+    let store = store::open_kept(&args.store).await?;
+    run(&*store, args, console).await
+}
+
+async fn run(store: &dyn Store, args: &DrainArgs, console: &mut Console) -> Result<Exit, Failure> {
+    let receiver = Receiver::new(args.destination.clone(), args.max_runs);
+    let delivered = to_ndjson(store, &receiver, &mut console.out).await?;
+    let told = match delivered {
+        0 => "nothing is due".to_owned(),
+        _ => format!("{} delivered", text::counted(delivered, "event")),
+    };
+    writeln!(console.err, "{told}")?;
+    Ok(Exit::Done)
+}
+
+/// Delivers all that is due, as one JSON object per line, and tells how many events that were.
 pub(crate) async fn to_ndjson<W: Write + Send>(
     store: &dyn Store,
+    receiver: &Receiver,
     out: &mut W,
-) -> Result<(), Failure> {
-    deliver(store, out, |out, run, claim_no, event| {
-        write_line(out, run, claim_no, event)
+) -> Result<u64, Failure> {
+    let mut delivered = 0;
+    deliver(store, receiver, out, |out, run, claim_no, event| {
+        delivered += 1;
+        event_line::write(out, run, Some(claim_no), event)
     })
-    .await
+    .await?;
+    Ok(delivered)
 }
 
 /// Delivers all that is due, each event as `write` writes it, in order per run.
@@ -37,14 +82,13 @@ pub(crate) async fn to_ndjson<W: Write + Send>(
 /// nothing of that claim is acknowledged and it is due again at once.
 pub(crate) async fn deliver<W: Write + Send>(
     store: &dyn Store,
+    receiver: &Receiver,
     out: &mut W,
     mut write: impl FnMut(&mut W, &RunKey, u64, &RunEvent) -> io::Result<()> + Send,
 ) -> Result<(), Failure> {
-    let destination =
-        Destination::new(DESTINATION).map_err(|error| Failure::Usage(error.to_string()))?;
-    store.bind_destination(&destination).await?;
+    store.bind_destination(&receiver.destination).await?;
     loop {
-        let claimed = store.claim(&CLAIM).await?;
+        let claimed = store.claim(&receiver.claim).await?;
         if claimed.is_empty() {
             return Ok(());
         }
@@ -89,59 +133,6 @@ async fn acknowledge(store: &dyn Store, claimed: Vec<ClaimedRun>) -> Result<(), 
         }
     }
     Ok(())
-}
-
-/// An event as it is delivered. The names are part of the command's interface.
-#[derive(Debug, Serialize)]
-struct DeliveredLine<'a> {
-    event_id: String,
-    tenant_id: &'a str,
-    run_id: &'a str,
-    run_seq: u64,
-    event_type: &'a str,
-    step_id: Option<&'a str>,
-    logical_attempt: u32,
-    engine_attempt: u32,
-    idempotency_key: &'a str,
-    emitted_at: String,
-    persisted_at: String,
-    claim_no: u64,
-}
-
-/// Writes one event. The payload is embedded as it is, byte for byte, unless it holds a line break, which would end the
-/// line: then it is written as a text.
-fn write_line<W: Write>(
-    out: &mut W,
-    run: &RunKey,
-    claim_no: u64,
-    stored: &RunEvent,
-) -> io::Result<()> {
-    let event = &stored.event;
-    let line = serde_json::to_string(&DeliveredLine {
-        event_id: stored.event_id(run).to_string(),
-        tenant_id: run.tenant_id.as_str(),
-        run_id: run.run_id.as_str(),
-        run_seq: stored.run_seq,
-        event_type: event.event_type().as_str(),
-        step_id: event.step_id().map(|step| step.as_str()),
-        logical_attempt: event.logical_attempt().get(),
-        engine_attempt: event.engine_attempt().get(),
-        idempotency_key: event.idempotency_key().as_str(),
-        emitted_at: event.emitted_at().to_string(),
-        persisted_at: stored.persisted_at.to_string(),
-        claim_no,
-    })?;
-    let payload = event.payload().as_str();
-    let members = line.strip_suffix('}').unwrap_or(&line);
-    if payload.contains(['\n', '\r']) {
-        writeln!(
-            out,
-            "{members},\"payload_text\":{}}}",
-            serde_json::to_string(payload)?
-        )
-    } else {
-        writeln!(out, "{members},\"payload\":{payload}}}")
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use std::io;
 
-use dvt_contracts::{OutboxError, StoreError};
+use dvt_adapter_postgres::MigrateError;
+use dvt_contracts::{OutboxError, RunKey, StoreError};
 
 /// How the command ends. The numbers are part of its interface: see [`EXIT_CODES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub(crate) enum Exit {
     Store = 4,
     /// The output could not be written.
     Output = 5,
+    /// The run that was asked for is not there.
+    NotFound = 6,
 }
 
 /// The exit codes as `--help` lists them.
@@ -27,7 +30,8 @@ Exit codes:
   2  the command line is wrong
   3  the input cannot be read; what was read before is recorded
   4  the store failed; repeating the command is safe
-  5  the output was closed; what could not be written is not acknowledged";
+  5  the output was closed; what could not be written is not acknowledged
+  6  the run is not there";
 
 impl Exit {
     /// The number for the shell.
@@ -50,12 +54,29 @@ pub(crate) enum Failure {
         /// What the system said.
         source: io::Error,
     },
+    /// The store cannot be used at all.
+    #[error("cannot open the store {store}: {reason}")]
+    Open {
+        /// The store, without a password.
+        store: String,
+        /// Why not, without a password.
+        reason: String,
+    },
+    /// A run that somebody asked for by name.
+    #[error(
+        "run {:?} of tenant {:?} is not there: dvt runs lists those that are, and --tenant says whose run is meant",
+        .0.run_id.as_str(), .0.tenant_id.as_str()
+    )]
+    RunNotFound(RunKey),
     /// The run log failed.
     #[error("the store failed: {}; repeating the command is safe, what is recorded stays", chain(.0))]
     Store(#[from] StoreError),
     /// The outbox failed.
     #[error("the outbox failed: {}; repeating the command is safe, what is not acknowledged comes again", chain(.0))]
     Outbox(#[from] OutboxError),
+    /// The schema is not what it should be, or cannot be made so.
+    #[error("{}", chain(.0))]
+    Migrate(#[from] MigrateError),
     /// The output took no more.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
@@ -70,8 +91,27 @@ impl Failure {
         match self {
             Self::Usage(_) => Exit::Usage,
             Self::Input { .. } => Exit::Input,
-            Self::Store(_) | Self::Outbox(_) | Self::Runtime(_) => Exit::Store,
+            Self::Open { .. }
+            | Self::Store(_)
+            | Self::Outbox(_)
+            | Self::Migrate(_)
+            | Self::Runtime(_) => Exit::Store,
+            Self::RunNotFound(_) => Exit::NotFound,
             Self::Output(_) => Exit::Output,
+        }
+    }
+
+    /// A store, told without its password, that does not open.
+    pub(crate) fn open(store: String, error: &dyn std::error::Error) -> Self {
+        let reason = chain(error);
+        Self::Open { store, reason }
+    }
+
+    /// A failure of the store when a person asked for a run: naming one that is not there is their mistake, not the store's.
+    pub(crate) fn of_named_run(error: StoreError) -> Self {
+        match error {
+            StoreError::RunNotFound { run } => Self::RunNotFound(run),
+            error => Self::Store(error),
         }
     }
 
@@ -121,6 +161,7 @@ mod tests {
             Exit::Input,
             Exit::Store,
             Exit::Output,
+            Exit::NotFound,
         ] {
             assert!(
                 EXIT_CODES.contains(&format!("\n  {}  ", exit.code())),

@@ -8,10 +8,18 @@ mod args;
 mod console;
 mod demo;
 mod drain;
+mod event_line;
+mod events;
 mod failure;
 mod key;
+mod listing;
+mod migrate;
 mod reader;
 mod record;
+mod run_object;
+mod runs;
+#[cfg(test)]
+mod sample;
 mod show;
 mod store;
 mod text;
@@ -37,12 +45,19 @@ fn main() -> ExitCode {
 /// Everything runs on one thread: the input is one stream, and its order is the point.
 fn run(args: Args, console: &mut Console) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
+        // Databases are reached through both.
+        .enable_all()
         .build()
         .map_err(Failure::Runtime)?;
     runtime.block_on(async {
         match args.command {
             Command::Record(args) => record::command(&args, console).await,
+            Command::Runs(args) => runs::command(&args, console).await,
+            Command::Show(args) => show::command(&args, console).await,
+            Command::Events(args) => events::command(&args, console).await,
+            Command::Drain(args) => drain::command(&args, console).await,
             Command::Key(args) => key::command(&args, console),
+            Command::Migrate(args) => migrate::command(&args, console).await,
             Command::Demo(args) => demo::command(&args, console).await,
         }
     })

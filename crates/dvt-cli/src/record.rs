@@ -19,13 +19,14 @@ mod summary;
 mod tally;
 
 pub(crate) use self::recorder::{Input, record};
+pub(crate) use self::summary::Steps;
 pub(crate) use self::tally::Tally;
 
 /// Runs the command.
 pub(crate) async fn command(args: &RecordArgs, console: &mut Console) -> Result<Exit, Failure> {
     let mut reader = reader(args)?;
-    let store = store::open(args.store.as_deref())?;
     let input = open(args)?;
+    let store = store::open(&args.store).await?;
     let mut tally = Tally::default();
     let recorded = record(input, &mut *reader, &*store, &mut console.err, &mut tally).await;
     // Whatever was recorded before a failure is there, so it is told.
@@ -36,7 +37,7 @@ pub(crate) async fn command(args: &RecordArgs, console: &mut Console) -> Result<
     recorded?;
     told?;
     if args.drain {
-        drain::to_ndjson(&*store, &mut console.out).await?;
+        drain::to_ndjson(&*store, &drain::Receiver::stdout()?, &mut console.out).await?;
     }
     Ok(if tally.rejected > 0 {
         Exit::Rejected
@@ -90,7 +91,7 @@ async fn show_runs(tally: &Tally, store: &dyn Store, page: &mut Page) -> Result<
         )?;
     }
     for run in &recent[first..] {
-        show::run(store, run, page).await?;
+        show::run(store, run, show::Detail::Brief, page).await?;
     }
     Ok(())
 }

@@ -3,7 +3,8 @@
 use std::io::Write as _;
 
 use dvt_contracts::{
-    Anomaly, AnomalyKind, MAX_PAGE, RunKey, RunRecord, RunState, RunStatus, Store, Timestamp,
+    Anomaly, AnomalyKind, MAX_PAGE, ProviderRef, RunKey, RunRecord, RunState, RunStatus, Store,
+    StoreError, Timestamp,
 };
 
 use crate::console::{Page, Tint};
@@ -11,14 +12,45 @@ use crate::failure::Failure;
 use crate::text;
 
 mod attempts;
+mod command;
+mod object;
 mod scale;
 mod table;
 mod timeline;
 
 use self::attempts::Attempts;
+pub(crate) use self::command::command;
+
+/// How much to tell about a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// What happened.
+    Brief,
+    /// And where it stands in the store.
+    Full,
+}
+
+/// A run as it was read from the store.
+#[derive(Debug)]
+struct Reading {
+    record: RunRecord,
+    state: RunState,
+    attempts: Attempts,
+}
 
 /// Shows one run: header, steps, timeline, anomalies.
-pub(crate) async fn run(store: &dyn Store, run: &RunKey, page: &mut Page) -> Result<(), Failure> {
+pub(crate) async fn run(
+    store: &dyn Store,
+    run: &RunKey,
+    detail: Detail,
+    page: &mut Page,
+) -> Result<(), Failure> {
+    let reading = read(store, run).await?;
+    write(&reading, detail, page)?;
+    Ok(())
+}
+
+async fn read(store: &dyn Store, run: &RunKey) -> Result<Reading, StoreError> {
     let record = store.get_run(run).await?;
     let mut state = RunState::new();
     let mut attempts = Attempts::default();
@@ -30,10 +62,18 @@ pub(crate) async fn run(store: &dyn Store, run: &RunKey, page: &mut Page) -> Res
             attempts.fold(event);
         }
         if events.is_last(after) || events.events.is_empty() {
-            break;
+            return Ok(Reading {
+                record,
+                state,
+                attempts,
+            });
         }
     }
-    header(&record, &state, &attempts, page)?;
+}
+
+fn write(reading: &Reading, detail: Detail, page: &mut Page) -> std::io::Result<()> {
+    let attempts = &reading.attempts;
+    header(reading, detail, page)?;
     let (rows, hidden) = attempts.rows_to_show();
     if !rows.is_empty() {
         let span = attempts.span();
@@ -49,13 +89,12 @@ pub(crate) async fn run(store: &dyn Store, run: &RunKey, page: &mut Page) -> Res
             )?;
         }
     }
-    anomalies(&state, page)?;
-    writeln!(page)?;
-    Ok(())
+    anomalies(&reading.state, page)?;
+    writeln!(page)
 }
 
 /// The colour of a run's status.
-fn tint(status: RunStatus) -> Tint {
+pub(crate) fn tint(status: RunStatus) -> Tint {
     match status {
         RunStatus::Completed => Tint::Green,
         RunStatus::Failed => Tint::Red,
@@ -65,12 +104,17 @@ fn tint(status: RunStatus) -> Tint {
     }
 }
 
-fn header(
-    record: &RunRecord,
-    state: &RunState,
-    attempts: &Attempts,
-    page: &mut Page,
-) -> std::io::Result<()> {
+/// A provider reference in one line.
+pub(crate) fn provider(provider: &ProviderRef) -> String {
+    format!("{} {}", provider.provider(), provider.workflow_id())
+}
+
+fn header(reading: &Reading, detail: Detail, page: &mut Page) -> std::io::Result<()> {
+    let Reading {
+        record,
+        state,
+        attempts,
+    } = reading;
     let metadata = &record.metadata;
     let status = page.paint.paint(tint(record.status), record.status);
     let name = page
@@ -84,11 +128,21 @@ fn header(
         ("environment", metadata.environment_id.to_string()),
         ("plan", plan),
     ];
-    if let Some(provider) = &record.provider_ref {
-        fields.push((
-            "provider",
-            format!("{} {}", provider.provider(), provider.workflow_id()),
-        ));
+    if let Some(reference) = &record.provider_ref {
+        fields.push(("provider", provider(reference)));
+        if detail == Detail::Full {
+            let more = [
+                ("namespace", reference.namespace()),
+                ("its run", reference.run_id()),
+            ];
+            fields.extend(
+                more.into_iter()
+                    .filter_map(|(label, value)| Some((label, value?.to_owned()))),
+            );
+        }
+    }
+    if detail == Detail::Full {
+        fields.push(("created", record.created_at.to_string()));
     }
     if let Some(started) = state.started_at() {
         fields.push(("started", started.to_string()));
@@ -98,6 +152,9 @@ fn header(
         ));
     }
     fields.push(("log", text::counted(record.head, "event")));
+    if detail == Detail::Full {
+        fields.push(("delivered", delivered(record)));
+    }
     if let Some(pruned_at) = record.pruned_at {
         fields.push(("pruned", pruned_at.to_string()));
     }
@@ -113,6 +170,14 @@ fn header(
         )?;
     }
     Ok(())
+}
+
+fn delivered(record: &RunRecord) -> String {
+    match record.delivered_seq {
+        all if all == record.head => "all".to_owned(),
+        0 => "none".to_owned(),
+        some => format!("up to event {some}"),
+    }
 }
 
 fn duration(started: Timestamp, ended: Option<Timestamp>, last: Timestamp) -> String {

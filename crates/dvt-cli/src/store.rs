@@ -1,42 +1,45 @@
 use std::sync::Arc;
 
 use dvt_adapter_memory::MemoryStore;
+use dvt_adapter_postgres::{PostgresSettings, PostgresStore};
 use dvt_contracts::Store;
 
+use crate::args::StoreArgs;
 use crate::failure::Failure;
 
-/// Opens the store that a URL names; nothing, or an empty text, means `memory:`.
-pub(crate) fn open(url: Option<&str>) -> Result<Arc<dyn Store>, Failure> {
-    match url.unwrap_or_default() {
-        "" | "memory:" => Ok(Arc::new(MemoryStore::new())),
-        other => Err(Failure::Usage(format!(
-            "store {:?} is not supported: expected memory: (check --store and DVT_STORE)",
-            without_secret(other)
-        ))),
+mod choice;
+
+use self::choice::Choice;
+
+/// Opens the store to record into: the one that is named, else one that lasts as long as the command.
+pub(crate) async fn open(args: &StoreArgs) -> Result<Arc<dyn Store>, Failure> {
+    connect(choose(args)?).await
+}
+
+/// Opens a store that was there before: in memory nothing could be.
+pub(crate) async fn open_kept(args: &StoreArgs) -> Result<Arc<dyn Store>, Failure> {
+    connect(choose(args)?.kept()?).await
+}
+
+fn choose(args: &StoreArgs) -> Result<Choice, Failure> {
+    Choice::new(args, |name| {
+        let value = std::env::var_os(name)?;
+        Some(value.to_string_lossy().into_owned())
+    })
+}
+
+async fn connect(choice: Choice) -> Result<Arc<dyn Store>, Failure> {
+    match choice {
+        Choice::Memory => Ok(Arc::new(MemoryStore::new())),
+        Choice::Postgres(postgres) => connect_postgres(postgres.settings()?).await,
     }
 }
 
-/// The scheme alone: the rest of a URL may hold a password.
-fn without_secret(url: &str) -> String {
-    match url.split_once(':') {
-        Some((scheme, _)) => format!("{scheme}:…"),
-        None => url.chars().take(40).collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_what_is_supported_and_keeps_passwords_out_of_messages() {
-        assert!(open(None).is_ok());
-        assert!(open(Some("memory:")).is_ok());
-        let refused = open(Some("postgresql://dvt:secret@host/dvt")).unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            "store \"postgresql:…\" is not supported: expected memory: (check --store and DVT_STORE)"
-        );
-        assert_eq!(refused.exit().code(), 2);
+/// Connects to the schema that the settings name.
+async fn connect_postgres(settings: PostgresSettings) -> Result<Arc<dyn Store>, Failure> {
+    let store = settings.to_string();
+    match PostgresStore::connect(settings).await {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(error) => Err(Failure::open(store, &error)),
     }
 }

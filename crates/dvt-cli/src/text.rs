@@ -49,6 +49,15 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
+/// A word that a shell takes as it is.
+pub(crate) fn shell_word(word: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.into(),
+        false => format!("'{}'", word.replace('\'', r"'\''")).into(),
+    }
+}
+
 /// The text in at most `width` columns: what is too long loses its middle, where names differ least.
 ///
 /// Control characters would move the cursor; they are replaced.
@@ -117,6 +126,13 @@ mod tests {
             .map(|micros| duration(Duration::from_micros(micros)))
             .into();
         assert_eq!(written, ["7 µs", "45 ms", "1.23 s", "2 m 03 s", "2 h 01 m"]);
+    }
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(shell_word("run-1.a/b"), "run-1.a/b");
+        assert_eq!(shell_word("it's $HOME"), r"'it'\''s $HOME'");
+        assert_eq!(shell_word(""), "''");
     }
 
     #[test]

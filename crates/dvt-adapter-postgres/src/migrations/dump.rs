@@ -40,7 +40,7 @@ fn transaction(migration: &Migration) -> String {
         "
 BEGIN;
 INSERT INTO schema_migrations (version, description, success, checksum, execution_time)
-VALUES ({version}, '{description}', true, '\\x{checksum}', -1);
+VALUES ({version}, '{description}', true, decode('{checksum}', 'hex'), -1);
 
 {sql}
 COMMIT;

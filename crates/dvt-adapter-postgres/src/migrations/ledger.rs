@@ -186,34 +186,38 @@ fn is_another_table(error: &sqlx::Error) -> bool {
     matches!(code.as_deref(), Some("42703" | "42883" | "42804" | "42846"))
 }
 
+/// For tests: what a database might say.
+#[cfg(test)]
+pub(super) fn told(schema_exists: bool, rows: &[(i64, &[u8], bool)]) -> Ledger {
+    let applied = |(version, checksum, success): &(i64, &[u8], bool)| Applied {
+        version: *version,
+        checksum: checksum.to_vec(),
+        success: *success,
+        at: Timestamp::MIN,
+    };
+    Ledger {
+        schema: SchemaName::default(),
+        schema_exists,
+        rows: rows.iter().map(applied).collect(),
+    }
+}
+
+/// For tests: the row of a migration of this binary.
+#[cfg(test)]
+pub(super) fn good(version: usize) -> (i64, &'static [u8], bool) {
+    let migration = Migration::embedded()[version - 1];
+    (migration.version(), migration.checksum(), true)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn ledger(rows: &[(i64, &[u8], bool)]) -> Ledger {
-        let applied = |(version, checksum, success): &(i64, &[u8], bool)| Applied {
-            version: *version,
-            checksum: checksum.to_vec(),
-            success: *success,
-            at: Timestamp::MIN,
-        };
-        Ledger {
-            schema: SchemaName::default(),
-            schema_exists: true,
-            rows: rows.iter().map(applied).collect(),
-        }
-    }
-
-    fn good(version: usize) -> (i64, &'static [u8], bool) {
-        let migration = Migration::embedded()[version - 1];
-        (migration.version(), migration.checksum(), true)
-    }
 
     #[test]
     fn what_is_not_applied_is_pending_in_order() {
         let all = Migration::embedded();
         let pending = |rows: &[_]| -> Vec<i64> {
-            let pending = ledger(rows).pending().unwrap();
+            let pending = told(true, rows).pending().unwrap();
             pending.iter().map(Migration::version).collect()
         };
         let versions: Vec<i64> = all.iter().map(Migration::version).collect();
@@ -250,7 +254,7 @@ mod tests {
             ),
         ];
         for (rows, part) in table {
-            let message = ledger(rows).pending().unwrap_err().to_string();
+            let message = told(true, rows).pending().unwrap_err().to_string();
             assert!(message.contains(part), "{message}");
         }
     }

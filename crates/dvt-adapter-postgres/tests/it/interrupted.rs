@@ -104,7 +104,7 @@ async fn after(
     conn: &mut PgConnection,
     name: &str,
     round_trips: u32,
-    ended: &mut dyn FnMut() -> bool,
+    ended: &mut (dyn FnMut() -> bool + Send),
 ) {
     while !ended() && !is_seen(conn, name, "%").await {}
     for _ in 0..round_trips {
@@ -212,7 +212,7 @@ async fn a_process_killed_after_any_report_keeps_what_it_reported() -> Outcome {
         let mut child = spawn(&schema, &name);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
 
-        let last = lines.nth(reports).unwrap()?;
+        let last = lines.nth(reports).unwrap().unwrap();
         child.kill()?;
         child.wait()?;
 

@@ -1,3 +1,4 @@
+use clap::Parser as _;
 use dvt_adapter_memory::MemoryStore;
 use dvt_contracts::{
     BootstrapRequest, Event, EventType, OutboxStorage as _, Payload, RunMetadata,
@@ -5,6 +6,8 @@ use dvt_contracts::{
 };
 
 use super::*;
+use crate::args::{Args, Command};
+use crate::sample;
 
 async fn store(payloads: &[&str]) -> MemoryStore {
     let store = MemoryStore::new();
@@ -36,6 +39,10 @@ async fn store(payloads: &[&str]) -> MemoryStore {
     store
 }
 
+async fn to_stdout<W: Write + Send>(store: &MemoryStore, out: &mut W) -> Result<u64, Failure> {
+    to_ndjson(store, &Receiver::stdout().unwrap(), out).await
+}
+
 /// Takes some bytes and then fails, as a closed pipe does.
 #[derive(Debug)]
 struct Pipe {
@@ -64,7 +71,7 @@ async fn everything_due_is_written_in_order_and_acknowledged() {
     let payloads: Vec<&str> = payloads.iter().map(String::as_str).collect();
     let store = store(&payloads).await;
     let mut out = Vec::new();
-    to_ndjson(&store, &mut out).await.unwrap();
+    to_stdout(&store, &mut out).await.unwrap();
     let lines: Vec<serde_json::Value> = String::from_utf8(out)
         .unwrap()
         .lines()
@@ -78,7 +85,7 @@ async fn everything_due_is_written_in_order_and_acknowledged() {
     assert_eq!(store.stats().await.unwrap().pending_events, 0);
 
     let mut again = Vec::new();
-    to_ndjson(&store, &mut again).await.unwrap();
+    to_stdout(&store, &mut again).await.unwrap();
     assert!(again.is_empty());
 }
 
@@ -88,7 +95,7 @@ async fn payloads_keep_their_bytes_and_lines_stay_whole() {
     let broken = "{\n\"a\":\r1}";
     let store = store(&[odd, broken]).await;
     let mut out = Vec::new();
-    to_ndjson(&store, &mut out).await.unwrap();
+    to_stdout(&store, &mut out).await.unwrap();
     let text = String::from_utf8(out).unwrap();
     let lines: Vec<_> = text.split_terminator('\n').collect();
     assert_eq!(lines.len(), 2);
@@ -112,7 +119,7 @@ async fn payloads_keep_their_bytes_and_lines_stay_whole() {
 #[tokio::test]
 async fn a_closed_pipe_acknowledges_nothing() {
     let store = store(&["1", "2", "3"]).await;
-    let failure = to_ndjson(&store, &mut Pipe { room: 500 })
+    let failure = to_stdout(&store, &mut Pipe { room: 500 })
         .await
         .unwrap_err();
     assert!(failure.is_quiet());
@@ -121,7 +128,7 @@ async fn a_closed_pipe_acknowledges_nothing() {
 
     // It is due again at once, from the first event.
     let mut out = Vec::new();
-    to_ndjson(&store, &mut out).await.unwrap();
+    to_stdout(&store, &mut out).await.unwrap();
     assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 3);
 }
 
@@ -132,7 +139,51 @@ async fn an_outbox_that_delivers_elsewhere_is_left_alone() {
         .bind_destination(&"nats://bus/runs".parse().unwrap())
         .await
         .unwrap();
-    let failure = to_ndjson(&store, &mut Vec::new()).await.unwrap_err();
+    let failure = to_stdout(&store, &mut Vec::new()).await.unwrap_err();
     assert_eq!(failure.exit().code(), 4);
     assert!(failure.to_string().contains("nats://bus/runs"), "{failure}");
+}
+
+fn args(more: &[&str]) -> DrainArgs {
+    let args = Args::try_parse_from([&["dvt", "drain"], more].concat()).unwrap();
+    match args.command {
+        Command::Drain(args) => args,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_command_says_how_much_it_delivered() {
+    let store = sample::store().await;
+    for (lines, expected) in [(9, "9 events delivered\n"), (0, "nothing is due\n")] {
+        let (mut console, printed, said) = Console::kept(false);
+        let exit = run(&store, &args(&["--max-runs", "2"]), &mut console)
+            .await
+            .unwrap();
+        assert_eq!(exit, Exit::Done);
+        assert_eq!(printed.text().lines().count(), lines);
+        assert_eq!(said.text(), expected);
+    }
+}
+
+#[tokio::test]
+async fn the_receiver_may_have_another_name() {
+    let store = store(&["1"]).await;
+    let elsewhere = args(&["--destination", "nats://bus/runs"]);
+    let (mut console, printed, _) = Console::kept(false);
+    run(&store, &elsewhere, &mut console).await.unwrap();
+    assert_eq!(printed.text().lines().count(), 1);
+
+    let (mut console, _, _) = Console::kept(false);
+    let refused = run(&store, &args(&[]), &mut console).await.unwrap_err();
+    assert_eq!(refused.exit().code(), 4);
+    assert!(refused.to_string().contains("nats://bus/runs"), "{refused}");
+}
+
+#[test]
+fn a_claim_takes_at_least_one_run_and_not_too_many() {
+    for wrong in ["0", "1001", "many"] {
+        let refused = Args::try_parse_from(["dvt", "drain", "--max-runs", wrong]);
+        assert_eq!(refused.unwrap_err().exit_code(), 2, "{wrong}");
+    }
 }

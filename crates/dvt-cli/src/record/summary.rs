@@ -46,7 +46,7 @@ struct RunSummary {
 
 /// Steps by the status of their last attempt.
 #[derive(Debug, Default, Serialize)]
-struct Steps {
+pub(crate) struct Steps {
     running: u64,
     completed: u64,
     failed: u64,
@@ -54,7 +54,8 @@ struct Steps {
 }
 
 impl Steps {
-    fn of(state: &RunState) -> Self {
+    /// Counts the steps of a run.
+    pub(crate) fn of(state: &RunState) -> Self {
         state
             .steps()
             .values()

@@ -103,6 +103,11 @@ impl Attempts {
         })
     }
 
+    /// All rows, in the order of their first events.
+    pub(super) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
     /// The rows worth showing, by start, and how many are left out.
     pub(super) fn rows_to_show(&self) -> (Vec<Row>, usize) {
         let end = self.span().end;

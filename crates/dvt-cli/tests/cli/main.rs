@@ -10,4 +10,6 @@ mod common;
 mod dbt;
 mod drain;
 mod key;
+mod migrate;
 mod record;
+mod store;

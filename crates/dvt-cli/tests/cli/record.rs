@@ -268,32 +268,6 @@ fn of_many_runs_the_last_are_shown() {
 }
 
 #[test]
-fn the_store_is_the_one_that_is_asked_for() {
-    let with_env = |value: &str, args: &[&str]| -> Ran {
-        crate::common::command(&[&["record", "-"], args].concat())
-            .env("DVT_STORE", value)
-            .output()
-            .unwrap()
-            .into()
-    };
-    let refused = with_env("postgresql://dvt:secret@localhost/dvt", &[]);
-    assert_eq!(refused.code, 2);
-    assert!(
-        refused.err.contains("expected memory:") && !refused.err.contains("secret"),
-        "{}",
-        refused.err
-    );
-    assert_eq!(with_env("sqlite:x", &["--store", "memory:"]).code, 0);
-    assert_eq!(with_env("", &[]).code, 0);
-    let database: Ran = crate::common::command(&["record", "-"])
-        .env("DATABASE_URL", "postgresql://x")
-        .output()
-        .unwrap()
-        .into();
-    assert_eq!(database.code, 0);
-}
-
-#[test]
 fn wrong_command_lines_and_inputs_have_their_codes() {
     assert_eq!(dvt(&["record"]).code, 2);
     assert_eq!(dvt(&["record", "-", "--format", "xml"]).code, 2);
@@ -338,6 +312,7 @@ fn the_help_documents_the_exit_codes() {
             "3  the input",
             "4  the store",
             "5  the output",
+            "6  the run",
         ] {
             assert!(help.out.contains(code), "{code} in\n{}", help.out);
         }

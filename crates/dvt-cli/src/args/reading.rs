@@ -1,0 +1,151 @@
+//! The commands that work on what a store holds already.
+
+use clap::{ArgGroup, Args as ClapArgs, value_parser};
+use dvt_contracts::{
+    Destination, EnvironmentId, MAX_CLAIM, ProjectId, RunId, RunStatus, TenantId, Timestamp,
+};
+
+use super::StoreArgs;
+use crate::failure::EXIT_CODES;
+
+const RUNS_EXAMPLES: &str = "\
+Examples:
+  dvt runs
+  dvt runs --tenant default --status Failed --since 2026-01-02T00:00:00Z
+  dvt runs --all --json | jq -r .run_id
+
+Columns: tenant, run, status, head, delivered, created, project, environment, plan, plan version, provider,
+pruned.
+A terminal gets those that fit; anything else gets all of them, separated by tabs and without titles.
+";
+
+/// `dvt runs`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = format!("{RUNS_EXAMPLES}\n{EXIT_CODES}"))]
+#[command(group = ArgGroup::new("begin").multiple(false).args(["tenant", "from_tenant"]))]
+pub(crate) struct RunsArgs {
+    /// Only runs of this tenant. [default: all tenants]
+    #[arg(long, value_name = "ID")]
+    pub(crate) tenant: Option<TenantId>,
+    /// Only runs of this project.
+    #[arg(long, value_name = "ID")]
+    pub(crate) project: Option<ProjectId>,
+    /// Only runs in this environment.
+    #[arg(long, value_name = "ID")]
+    pub(crate) environment: Option<EnvironmentId>,
+    /// Only runs in this status: Pending, Running, Paused, Completed, Failed or Cancelled.
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Option<RunStatus>,
+    /// Only runs that the store has had since this moment, such as 2026-01-02T03:04:05Z.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<Timestamp>,
+    /// Only runs that the store had before this moment.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) before: Option<Timestamp>,
+    /// Only pruned runs, of which metadata and head are left.
+    #[arg(long)]
+    pub(crate) pruned: bool,
+    /// At most this many runs.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = value_parser!(u64).range(1..))]
+    pub(crate) limit: u64,
+    /// All runs, however many.
+    #[arg(long, conflicts_with = "limit")]
+    pub(crate) all: bool,
+    /// Only runs whose id comes after this one, byte by byte.
+    #[arg(long, value_name = "RUN", requires = "begin")]
+    pub(crate) after: Option<RunId>,
+    /// Begin with this tenant; those before it by name are left out.
+    #[arg(long, value_name = "ID")]
+    pub(crate) from_tenant: Option<TenantId>,
+    /// Print one JSON object per run.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where the runs are.
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  dvt show run-1
+  dvt show run-1 --tenant shop --json | jq '.attempts[] | select(.status == \"failed\")'
+";
+
+/// `dvt show`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = format!("{SHOW_EXAMPLES}\n{EXIT_CODES}"))]
+pub(crate) struct ShowArgs {
+    /// The run's id.
+    pub(crate) run: RunId,
+    /// Whose run it is.
+    #[arg(long, value_name = "ID", default_value = "default")]
+    pub(crate) tenant: TenantId,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where the run is.
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+const EVENTS_EXAMPLES: &str = "\
+Examples:
+  dvt events run-1
+  dvt events run-1 --tenant shop --after 1000 --limit 50
+  dvt events run-1 --json > run-1.ndjson
+
+Columns: run_seq, event, step, attempt, emitted, payload, persisted, engine attempt, idempotency key.
+A terminal gets those that fit; anything else gets all of them, separated by tabs and without titles.
+";
+
+/// `dvt events`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = format!("{EVENTS_EXAMPLES}\n{EXIT_CODES}"))]
+pub(crate) struct EventsArgs {
+    /// The run's id.
+    pub(crate) run: RunId,
+    /// Whose run it is.
+    #[arg(long, value_name = "ID", default_value = "default")]
+    pub(crate) tenant: TenantId,
+    /// Only events after this `run_seq`.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) after: u64,
+    /// At most this many events. [default: all]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+    /// Print one JSON object per event, as `dvt drain` does.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where the run is.
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+const DRAIN_EXAMPLES: &str = "\
+Examples:
+  dvt drain >> delivered.ndjson
+  dvt drain | your-consumer
+
+Events come at least once and in order per run: deduplicate by event_id. They are acknowledged once they are written
+and flushed; what a reader that goes away did not take comes again.
+";
+
+/// `dvt drain`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = format!("{DRAIN_EXAMPLES}\n{EXIT_CODES}"))]
+pub(crate) struct DrainArgs {
+    /// What the outbox calls its receiver. An outbox has one, and keeps the first that it is told.
+    #[arg(long, value_name = "NAME", default_value = crate::drain::DESTINATION)]
+    pub(crate) destination: Destination,
+    /// Claim at most this many runs at once.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = crate::drain::MAX_RUNS,
+        value_parser = value_parser!(u32).range(1..=i64::from(MAX_CLAIM))
+    )]
+    pub(crate) max_runs: u32,
+    /// Where the events are.
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}

@@ -1,0 +1,40 @@
+use std::io::Write as _;
+
+use dvt_contracts::{RunKey, Store};
+
+use super::object::ShownRun;
+use super::{Detail, read, write};
+use crate::args::ShowArgs;
+use crate::console::Console;
+use crate::failure::{Exit, Failure};
+use crate::{store, text};
+
+/// Runs `dvt show`.
+pub(crate) async fn command(args: &ShowArgs, console: &mut Console) -> Result<Exit, Failure> {
+    let store = store::open_kept(&args.store).await?;
+    show(&*store, args, console).await
+}
+
+async fn show(store: &dyn Store, args: &ShowArgs, console: &mut Console) -> Result<Exit, Failure> {
+    let run = RunKey::new(args.tenant.clone(), args.run.clone());
+    let reading = read(store, &run).await.map_err(Failure::of_named_run)?;
+    if args.json {
+        let object = ShownRun::from(reading);
+        serde_json::to_writer(&mut console.out, &object).map_err(std::io::Error::from)?;
+        writeln!(console.out)?;
+        return Ok(Exit::Done);
+    }
+    write(&reading, Detail::Full, &mut console.out)?;
+    if reading.record.pruned_at.is_some() {
+        console.out.flush()?;
+        let gone = text::counted(reading.record.head, "event");
+        writeln!(
+            console.err,
+            "the run was pruned: its {gone} are gone, this is what is left"
+        )?;
+    }
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests;
