@@ -192,8 +192,8 @@ async fn a_process_killed_at_any_moment_leaves_nothing_behind() -> Outcome {
             !matches!(child.try_wait(), Ok(None))
         })
         .await;
-        child.kill()?;
-        killed += usize::from(!child.wait()?.success());
+        child.kill().unwrap();
+        killed += usize::from(!child.wait().unwrap().success());
 
         completes(&mut conn, &schema).await?;
         schema.drop_by(&mut conn).await;
@@ -213,8 +213,8 @@ async fn a_process_killed_after_any_report_keeps_what_it_reported() -> Outcome {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
 
         let last = lines.nth(reports).unwrap().unwrap();
-        child.kill()?;
-        child.wait()?;
+        child.kill().unwrap();
+        child.wait().unwrap();
 
         assert_eq!(last, expected.to_string());
         let states = status(&schema.settings()).await?;

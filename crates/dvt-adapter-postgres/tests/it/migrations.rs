@@ -234,7 +234,7 @@ async fn a_released_lock_lets_the_waiting_one_go_on() -> Outcome {
     let waiting = tokio::spawn(async move { quietly(&settings).await });
     // It has asked for the lock at least once.
     while !interrupted::is_seen(&mut holder, &name, "%pg_try_advisory_lock%").await {
-        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished(), "it did not wait");
     }
     sqlx::query("SELECT pg_advisory_unlock_all()")
         .execute(&mut holder)

@@ -1,14 +1,18 @@
 //! Who may do what, and with how little one gets by.
 
-use dvt_adapter_postgres::{MigrateError, Migration, SchemaFault, StepOutcome, status};
+use dvt_adapter_postgres::{
+    MigrateError, Migration, PostgresSettings, SchemaFault, SchemaName, StepOutcome, dump_sql,
+    status,
+};
 
 use crate::catalogue;
 use crate::migrations::quietly;
-use crate::server::{TestRole, TestSchema, connect, execute};
+use crate::server::{TestDatabase, TestRole, TestSchema, connect, connect_to, execute};
 use crate::trial::{Outcome, trials};
 
 trials![
     the_public_has_no_privileges,
+    default_privileges_do_not_open_the_schema,
     nothing_to_do_needs_no_privilege_to_create,
     a_role_that_may_not_read_is_told_what_to_grant,
     a_role_that_may_not_create_is_told_the_ways_out,
@@ -34,6 +38,29 @@ async fn the_public_has_no_privileges() -> Outcome {
         catalogue::public_grants(&mut conn, schema.name()).await,
         ["table outbox SELECT"]
     );
+    Ok(())
+}
+
+async fn default_privileges_do_not_open_the_schema() -> Outcome {
+    let database = TestDatabase::create("UTF8").await;
+    let mut conn = connect_to(&database.url()).await;
+    execute(
+        &mut conn,
+        "ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO PUBLIC",
+    )
+    .await;
+    let [migrated, dumped] = ["migrated", "dumped"].map(|name| name.parse::<SchemaName>().unwrap());
+
+    quietly(&PostgresSettings::from_url(&database.url())?.with_schema(migrated.clone())).await?;
+    execute(&mut conn, dump_sql(&dumped)).await;
+
+    for schema in [migrated, dumped] {
+        assert_eq!(
+            catalogue::public_grants(&mut conn, &schema).await,
+            Vec::<String>::new(),
+            "{schema}"
+        );
+    }
     Ok(())
 }
 
