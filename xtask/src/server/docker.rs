@@ -52,7 +52,14 @@ impl Docker {
         let guard = guard.transpose().map_err(DockerFault::Failed)?;
         let up = compose(
             workspace,
-            &["up", "--detach", "--wait", "--wait-timeout", "120"],
+            &[
+                "up",
+                "--detach",
+                "--no-recreate",
+                "--wait",
+                "--wait-timeout",
+                "120",
+            ],
         )
         .status();
         match up {
