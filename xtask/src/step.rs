@@ -168,6 +168,14 @@ impl Step {
             .args(self.all_args())
             .current_dir(workspace.root())
             .stdin(Stdio::null());
+        // What `cargo run` says of us. Build scripts ask for it (that of ring does), and would run again, with all that is built
+        // upon them, whenever `cargo xtask test` follows `cargo test`.
+        for (name, _) in env::vars_os() {
+            let known = name.to_string_lossy();
+            if known.starts_with("CARGO_PKG_") || known.starts_with("CARGO_MANIFEST_") {
+                command.env_remove(name);
+            }
+        }
         for variable in &self.envs {
             match variable {
                 Variable::Plain(name, value) => command.env(name, value),
