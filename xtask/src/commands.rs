@@ -1,11 +1,15 @@
 //! The commands behind `cargo xtask`.
 
 pub(crate) mod fix;
+pub(crate) mod it;
 pub(crate) mod lint;
+pub(crate) mod migrate;
+pub(crate) mod prepare;
 pub(crate) mod test;
 
 use std::time::Instant;
 
+use crate::server::Server;
 use crate::step::{Step, seconds};
 use crate::workspace::Workspace;
 
@@ -49,6 +53,18 @@ impl Sequence {
         Err(self.failed(&step.name()))
     }
 
+    /// Finds or starts a PostgreSQL server.
+    ///
+    /// # Errors
+    ///
+    /// `Outcome::Failed`, after the ways to have one and the summary line, if there is none.
+    fn server(&self, workspace: &Workspace) -> Result<Server, Outcome> {
+        Server::find(workspace).map_err(|fault| {
+            eprintln!("{fault}");
+            self.failed("server")
+        })
+    }
+
     /// The summary line of a command that failed.
     fn failed(&self, what: &str) -> Outcome {
         let Self { command, done, .. } = self;
@@ -61,7 +77,8 @@ impl Sequence {
     fn finished(&self) -> Outcome {
         let Self { command, done, .. } = self;
         println!(
-            "✓ {command}: {done} steps passed in {}",
+            "✓ {command}: {done} {} passed in {}",
+            if *done == 1 { "step" } else { "steps" },
             seconds(self.started.elapsed())
         );
         Outcome::Ok

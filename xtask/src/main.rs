@@ -4,13 +4,15 @@ mod cli;
 mod commands;
 mod conformance;
 mod finding;
+mod guard;
+mod packages;
+mod scratch;
+mod server;
+mod sqlx_data;
 mod step;
 mod text;
 mod tidy;
 mod workspace;
-
-#[cfg(test)]
-mod scratch;
 
 use std::process::ExitCode;
 
@@ -23,13 +25,7 @@ fn main() -> ExitCode {
             print!("{}", cli::USAGE);
             ExitCode::SUCCESS
         }
-        Ok(Request::Run(command)) => {
-            if command.run(&Workspace::of_this_crate()) {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            }
-        }
+        Ok(Request::Run(command)) => ExitCode::from(command.run(&Workspace::of_this_crate())),
         Err(fault) => {
             eprint!("{fault}\n\n{}", cli::USAGE);
             ExitCode::from(2)

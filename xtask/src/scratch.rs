@@ -1,20 +1,30 @@
-//! A directory for one test.
+//! A directory for a while.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A fresh directory that is gone when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
+    /// Makes an empty directory among the machine's temporary ones.
+    ///
+    /// # Errors
+    ///
+    /// Those of making a directory; one that is there already is never taken.
+    pub(crate) fn new() -> io::Result<Self> {
+        let name = format!("dvt-xtask-{:016x}", random());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+
     /// Makes the directory and the given files in it.
+    #[cfg(test)]
     pub(crate) fn with(files: &[(&str, &str)]) -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("dvt-xtask-{}-{number}", std::process::id());
-        let scratch = Self(std::env::temp_dir().join(name));
-        std::fs::create_dir_all(&scratch.0).unwrap();
+        let scratch = Self::new().unwrap();
         for (file, text) in files {
             let path = scratch.0.join(file);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -31,7 +41,12 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // A directory left behind in the temporary directory harms nobody, a panic here would hide the test's own.
+        // A directory left behind in the temporary directory harms nobody, a panic here would hide what went wrong before.
         drop(std::fs::remove_dir_all(&self.0));
     }
+}
+
+/// A number that nobody else has, for names: the standard library seeds its hashers at random.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }

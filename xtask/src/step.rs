@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::server::Url;
 use crate::workspace::Workspace;
 
 /// A call of cargo, told to the reader in the words that he would type himself.
@@ -14,8 +15,17 @@ pub(crate) struct Step {
     args: Vec<OsString>,
     /// What comes after `--`, for the tool behind cargo.
     rest: Vec<OsString>,
-    envs: Vec<(&'static str, &'static str)>,
+    envs: Vec<Variable>,
     quiet: bool,
+}
+
+/// An environment variable of a step.
+#[derive(Debug)]
+enum Variable {
+    /// Its value may be told.
+    Plain(&'static str, String),
+    /// Its value may hold a password.
+    Url(&'static str, Url),
 }
 
 impl Step {
@@ -68,9 +78,24 @@ impl Step {
         self
     }
 
+    /// Adds arguments for the tool behind cargo as they are.
+    pub(crate) fn rest_args<T: Into<OsString>>(
+        mut self,
+        args: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.rest.extend(args.into_iter().map(Into::into));
+        self
+    }
+
     /// Sets an environment variable.
-    pub(crate) fn env(mut self, name: &'static str, value: &'static str) -> Self {
-        self.envs.push((name, value));
+    pub(crate) fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.envs.push(Variable::Plain(name, value.into()));
+        self
+    }
+
+    /// Sets an environment variable to a URL, of which the password is never told.
+    pub(crate) fn env_url(mut self, name: &'static str, url: &Url) -> Self {
+        self.envs.push(Variable::Url(name, url.clone()));
         self
     }
 
@@ -82,11 +107,15 @@ impl Step {
 
     /// The step as one would type it.
     pub(crate) fn name(&self) -> String {
-        let envs = self
-            .envs
-            .iter()
-            .map(|(name, value)| format!("{name}={} ", quoted(value)));
-        let mut name = envs.collect::<String>() + "cargo";
+        let mut name = String::new();
+        for variable in &self.envs {
+            let (key, value) = match variable {
+                Variable::Plain(key, value) => (key, value.clone()),
+                Variable::Url(key, url) => (key, url.to_string()),
+            };
+            name.push_str(&format!("{key}={} ", quoted(&value)));
+        }
+        name.push_str("cargo");
         for arg in self.all_args() {
             name.push(' ');
             name.push_str(&quoted(&arg.to_string_lossy()));
@@ -97,24 +126,63 @@ impl Step {
     /// Says what it does, does it in the root, and tells whether it succeeded.
     pub(crate) fn run(&self, workspace: &Workspace) -> bool {
         println!("→ {}", self.name());
+        self.silent_run(workspace) == 0
+    }
+
+    /// Does it in the root without a word about it, and returns the exit code; 1 if there is none.
+    pub(crate) fn silent_run(&self, workspace: &Workspace) -> u8 {
+        let mut command = self.command(workspace);
+        if self.quiet {
+            command.stdout(Stdio::null());
+        }
+        match command.status() {
+            Ok(status) => status
+                .code()
+                .and_then(|code| u8::try_from(code).ok())
+                .unwrap_or(1),
+            Err(error) => {
+                eprintln!("cannot start cargo: {error}");
+                1
+            }
+        }
+    }
+
+    /// Does it in the root without a word about it, and returns what it printed if it succeeded.
+    pub(crate) fn output(&self, workspace: &Workspace) -> Option<String> {
+        let output = self.command(workspace).stderr(Stdio::inherit()).output();
+        let output = output
+            .map_err(|error| eprintln!("cannot start cargo: {error}"))
+            .ok()?;
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// The call, without input.
+    pub(crate) fn command(&self, workspace: &Workspace) -> Command {
         // The cargo that runs us, so that `cargo +toolchain xtask …` means that toolchain throughout.
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
         command
             .args(self.all_args())
-            .envs(self.envs.iter().copied())
             .current_dir(workspace.root())
             .stdin(Stdio::null());
-        if self.quiet {
-            command.stdout(Stdio::null());
-        }
-        match command.status() {
-            Ok(status) => status.success(),
-            Err(error) => {
-                eprintln!("cannot start cargo: {error}");
-                false
+        // What `cargo run` says of us. Build scripts ask for it (that of ring does), and would run again, with all that is built
+        // upon them, whenever `cargo xtask test` follows `cargo test`.
+        for (name, _) in env::vars_os() {
+            let known = name.to_string_lossy();
+            if known.starts_with("CARGO_PKG_") || known.starts_with("CARGO_MANIFEST_") {
+                command.env_remove(name);
             }
         }
+        for variable in &self.envs {
+            match variable {
+                Variable::Plain(name, value) => command.env(name, value),
+                Variable::Url(name, url) => command.env(name, url.exposed()),
+            };
+        }
+        command
     }
 
     fn all_args(&self) -> Vec<OsString> {
@@ -157,5 +225,13 @@ mod tests {
             "RUSTDOCFLAGS='-D warnings' cargo clippy --all-targets --manifest-path examples/a/Cargo.toml --locked \
              -- -D warnings"
         );
+    }
+
+    #[test]
+    fn a_step_does_not_tell_a_password() {
+        let url = Url::new("postgresql://dvt:secret@h/d");
+        let step = Step::cargo("test").env_url("DATABASE_URL", &url);
+        assert_eq!(step.name(), "DATABASE_URL=postgresql://dvt@h/d cargo test");
+        assert!(!format!("{step:?}").contains("secret"));
     }
 }

@@ -14,7 +14,10 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
 fn steps(workspace: &Workspace, sequence: &mut Sequence) -> Result<(), Outcome> {
     // Clippy goes first, since what it writes is not formatted.
     let clippy = "clippy --fix --allow-dirty --allow-staged --allow-no-vcs --all-targets";
-    sequence.step(&Step::cargo(&format!("{clippy} --workspace")), workspace)?;
+    sequence.step(
+        &Step::cargo(&format!("{clippy} --workspace --features xtask/database")),
+        workspace,
+    )?;
     sequence.step(&Step::cargo("fmt --all"), workspace)?;
     for example in workspace.examples().unwrap_or_default() {
         // This one also brings the example's lock file up to date.

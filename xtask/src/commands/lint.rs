@@ -6,19 +6,32 @@ use std::time::Instant;
 use super::Outcome;
 use crate::conformance;
 use crate::finding::Finding;
+use crate::packages;
+use crate::sqlx_data;
 use crate::step::{Step, seconds};
 use crate::tidy;
 use crate::workspace::Workspace;
 
-/// The results so far: each check's name and whether it passed.
+/// How a check ended.
+#[derive(Debug)]
+enum Verdict {
+    Ok,
+    Failed,
+    /// It could not be run, for this reason.
+    NotRun(String),
+}
+
+/// The results so far: each check's name and how it ended.
 #[derive(Debug, Default)]
-struct Report(Vec<(String, bool)>);
+struct Report(Vec<(String, Verdict)>);
 
 /// Runs all checks and ends with a table of them.
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
     let started = Instant::now();
     let mut report = Report::default();
     ours(workspace, &mut report);
+    report.texts("packages", "", &packages::check(workspace));
+    report.sqlx_data(workspace);
     match workspace.examples() {
         Ok(examples) => examples
             .iter()
@@ -35,7 +48,16 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
     let time = seconds(started.elapsed());
     match (report.failures(), report.0.len()) {
         (0, all) => {
-            println!("✓ lint: {all} checks passed in {time}");
+            let not_run = report.not_run();
+            let left_out = if not_run == 0 {
+                String::new()
+            } else {
+                format!(", {not_run} not run")
+            };
+            println!(
+                "✓ lint: {} checks passed{left_out} in {time}",
+                all - not_run
+            );
             Outcome::Ok
         }
         (failed, all) => {
@@ -51,7 +73,7 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
 fn ours(workspace: &Workspace, report: &mut Report) {
     report.step("lock file", &lock_check(), workspace);
     report.step("format", &Step::cargo("fmt --all --check"), workspace);
-    let clippy = Step::cargo("clippy --workspace --all-targets")
+    let clippy = Step::cargo("clippy --workspace --all-targets --features xtask/database")
         .locked()
         .rest("-D warnings");
     report.step("clippy", &clippy, workspace);
@@ -90,8 +112,7 @@ fn lock_check() -> Step {
 impl Report {
     /// Runs a check by cargo.
     fn step(&mut self, name: &str, step: &Step, workspace: &Workspace) {
-        let passed = step.run(workspace);
-        self.0.push((name.to_owned(), passed));
+        self.push(name, step.run(workspace));
     }
 
     /// Takes the findings of a check of texts, under the heading that explains the rule.
@@ -103,11 +124,40 @@ impl Report {
         for finding in findings {
             eprintln!("  {finding}");
         }
-        self.0.push((name.to_owned(), findings.is_empty()));
+        self.push(name, findings.is_empty());
+    }
+
+    /// Compares the data of the query macros with what a server says, if one of its version is at hand.
+    fn sqlx_data(&mut self, workspace: &Workspace) {
+        let name = "sqlx data";
+        match sqlx_data::check(workspace) {
+            sqlx_data::Verdict::Same => self.texts(name, "", &[]),
+            sqlx_data::Verdict::Stale(findings) => {
+                self.texts(name, "`cargo xtask prepare` mends it", &findings)
+            }
+            sqlx_data::Verdict::NotRun(reason) => {
+                self.0.push((name.to_owned(), Verdict::NotRun(reason)))
+            }
+        }
+    }
+
+    fn push(&mut self, name: &str, passed: bool) {
+        let verdict = if passed { Verdict::Ok } else { Verdict::Failed };
+        self.0.push((name.to_owned(), verdict));
     }
 
     fn failures(&self) -> usize {
-        self.0.iter().filter(|(_, passed)| !passed).count()
+        self.0
+            .iter()
+            .filter(|(_, verdict)| matches!(verdict, Verdict::Failed))
+            .count()
+    }
+
+    fn not_run(&self) -> usize {
+        self.0
+            .iter()
+            .filter(|(_, verdict)| matches!(verdict, Verdict::NotRun(_)))
+            .count()
     }
 
     fn table(&self) -> String {
@@ -117,8 +167,10 @@ impl Report {
             .map(|(name, _)| name.chars().count())
             .max()
             .unwrap_or(0);
-        let row = |(name, passed): &(String, bool)| {
-            format!("{name:width$}  {}\n", if *passed { "ok" } else { "FAILED" })
+        let row = |(name, verdict): &(String, Verdict)| match verdict {
+            Verdict::Ok => format!("{name:width$}  ok\n"),
+            Verdict::Failed => format!("{name:width$}  FAILED\n"),
+            Verdict::NotRun(reason) => format!("{name:width$}  not run: {reason}\n"),
         };
         self.0.iter().map(row).collect()
     }
@@ -137,7 +189,12 @@ mod tests {
             "",
             &[Finding::file(Path::new("x"), "is wrong")],
         );
-        assert_eq!(report.table(), "short         ok\na longer one  FAILED\n");
-        assert_eq!(report.failures(), 1);
+        report.0.push((
+            "left out".to_owned(),
+            Verdict::NotRun("no server".to_owned()),
+        ));
+        let table = "short         ok\na longer one  FAILED\nleft out      not run: no server\n";
+        assert_eq!(report.table(), table);
+        assert_eq!((report.failures(), report.not_run()), (1, 1));
     }
 }

@@ -74,6 +74,11 @@ impl Manifest {
         Some(&entry.value)
     }
 
+    /// The text at a path, without its quotes.
+    pub(crate) fn text(&self, path: &[&str]) -> Option<&str> {
+        self.value(path).map(unquoted)
+    }
+
     /// All dependencies, in the order of the manifest, those for some targets only included.
     pub(crate) fn dependencies(&self) -> Vec<Dependency> {
         let mut found: Vec<(String, Dependency)> = Vec::new();

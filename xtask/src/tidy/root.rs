@@ -6,9 +6,10 @@ use crate::finding::{Finding, Findings};
 use crate::text::files;
 
 /// What may be in the root.
-const KNOWN: [&str; 20] = [
+const KNOWN: [&str; 21] = [
     ".cargo",
     ".ci",
+    ".dockerignore",
     ".git",
     ".github",
     ".gitignore",
