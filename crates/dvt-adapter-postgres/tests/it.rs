@@ -22,6 +22,8 @@ mod migrations;
 mod privileges;
 #[path = "it/refusals.rs"]
 mod refusals;
+#[path = "it/runtime_role.rs"]
+mod runtime_role;
 #[path = "it/server.rs"]
 mod server;
 #[path = "it/settings.rs"]
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         interrupted::trials(),
         refusals::trials(),
         privileges::trials(),
+        runtime_role::trials(),
         settings::trials(),
     ];
     let own = tests.into_iter().flatten().map(trial::Test::into_trial);

@@ -6,7 +6,7 @@ use crate::step::Step;
 use crate::workspace::Workspace;
 
 /// The packages with such tests, and the tests' names.
-const TESTS: [(&str, &str); 1] = [("dvt-adapter-postgres", "it")];
+const TESTS: [(&str, &str); 2] = [("dvt-adapter-postgres", "it"), ("dvt-cli", "postgres")];
 
 /// Runs them on a server that is found or started; stops at the first failure.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
