@@ -154,15 +154,12 @@ pub(crate) struct MigrateArgs {
     /// Print all migrations as one SQL script for psql. Needs no database.
     #[arg(long, group = "mode", conflicts_with_all = ["store", "json"])]
     pub(crate) dump_sql: bool,
-    /// The database: `postgres://user@host:port/database`. [default: DVT_STORE, or else DATABASE_URL]
-    #[arg(long, value_name = "URL")]
-    pub(crate) store: Option<String>,
-    /// The schema in it. [default: dvt]
-    #[arg(long, value_name = "NAME", env = "DVT_PG_SCHEMA")]
-    pub(crate) schema: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Where the schema is.
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 /// `dvt demo`.
