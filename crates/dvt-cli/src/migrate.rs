@@ -53,7 +53,7 @@ async fn look(
         });
     }
     if args.json {
-        return Ok(report.write_json(&mut console.out)?);
+        return Ok(console.out.write_json(&report)?);
     }
     for line in &report.lines {
         writeln!(console.out, "{line}")?;
@@ -95,7 +95,7 @@ async fn migrate(
     // What was applied before a failure is there, so it is told.
     if args.json {
         report.complete = migrated.is_ok();
-        written = report.write_json(out);
+        written = out.write_json(&report);
     }
     let applied = migrated?.applied();
     written?;

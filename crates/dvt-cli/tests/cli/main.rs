@@ -11,5 +11,7 @@ mod dbt;
 mod drain;
 mod key;
 mod migrate;
+#[path = "../common/ran.rs"]
+mod ran;
 mod record;
 mod store;

@@ -1,8 +1,10 @@
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::str::FromStr as _;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+
+pub(crate) use crate::ran::Ran;
 
 /// A schema for one test, removed at the end.
 #[derive(Debug)]
@@ -11,17 +13,6 @@ pub(crate) struct Database {
     url: String,
     /// The schema that holds the store.
     pub(crate) schema: String,
-}
-
-/// What a run of the command gave.
-#[derive(Debug)]
-pub(crate) struct Ran {
-    /// The exit code.
-    pub(crate) code: i32,
-    /// Standard output.
-    pub(crate) out: String,
-    /// Standard error.
-    pub(crate) err: String,
 }
 
 impl Database {
@@ -139,20 +130,5 @@ impl Ran {
         lines
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
-    }
-
-    /// Standard output as the one JSON value that it is.
-    pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
-        Self {
-            code: output.status.code().expect("the command is not killed"),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
     }
 }

@@ -15,6 +15,8 @@ mod database;
 mod drain;
 mod errors;
 mod migrate;
+#[path = "../common/ran.rs"]
+mod ran;
 mod reading;
 mod same_as_memory;
 
