@@ -1,6 +1,9 @@
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, value_parser};
+use dvt_contracts::{
+    Attempt, EnvironmentId, EventType, PlanId, PlanVersion, RunId, StepId, TenantId,
+};
 
 use crate::failure::EXIT_CODES;
 
@@ -8,6 +11,7 @@ mod reading;
 mod store;
 
 pub(crate) use self::reading::{DrainArgs, EventsArgs, RunsArgs, ShowArgs};
+use self::store::ENVIRONMENT;
 pub(crate) use self::store::StoreArgs;
 
 /// Records what happens to workflow runs, shows it, and hands it on in order.
@@ -48,11 +52,12 @@ Examples:
   dvt record events.ndjson --store postgres://dvt@localhost/dvt
 
 Recording the same input again appends nothing: every event is known by its idempotency key.
+If nothing names a store it is memory:, which lasts as long as the command.
 ";
 
 /// `dvt record`.
 #[derive(Debug, ClapArgs)]
-#[command(after_help = format!("{RECORD_EXAMPLES}\n{EXIT_CODES}"))]
+#[command(after_help = format!("{RECORD_EXAMPLES}\n{ENVIRONMENT}\n{EXIT_CODES}"))]
 pub(crate) struct RecordArgs {
     /// The file to read, or `-` for standard input.
     pub(crate) file: PathBuf,
@@ -61,10 +66,10 @@ pub(crate) struct RecordArgs {
     pub(crate) format: Format,
     /// Who the runs belong to; only with `--format dbt`. [default: default]
     #[arg(long, value_name = "ID")]
-    pub(crate) tenant: Option<String>,
+    pub(crate) tenant: Option<TenantId>,
     /// Where the runs ran; only with `--format dbt`. [default: default]
     #[arg(long, value_name = "ID")]
-    pub(crate) environment: Option<String>,
+    pub(crate) environment: Option<EnvironmentId>,
     /// Show each recorded run: its steps, and a timeline drawn to scale.
     #[arg(long)]
     pub(crate) show: bool,
@@ -76,7 +81,7 @@ pub(crate) struct RecordArgs {
     /// Print the summary as one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Where to record. With no store named anywhere it is `memory:`, which lasts as long as the command.
+    /// Where to record.
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 }
@@ -93,7 +98,8 @@ pub(crate) enum Format {
 const KEY_EXAMPLES: &str = "\
 Examples:
   dvt key --run-id run-1 --plan-id plan --plan-version 1 --event-type RunStarted
-  dvt key --run-id run-1 --plan-id plan --plan-version 1 --event-type StepFailed --step-id load --logical-attempt 2
+  dvt key --run-id run-1 --plan-id plan --plan-version 1 \\
+    --event-type StepFailed --step-id load --logical-attempt 2
 ";
 
 /// `dvt key`.
@@ -102,48 +108,43 @@ Examples:
 pub(crate) struct KeyArgs {
     /// The run.
     #[arg(long, value_name = "ID")]
-    pub(crate) run_id: String,
+    pub(crate) run_id: RunId,
     /// The plan.
     #[arg(long, value_name = "ID")]
-    pub(crate) plan_id: String,
+    pub(crate) plan_id: PlanId,
     /// The version of the plan.
     #[arg(long, value_name = "VERSION")]
-    pub(crate) plan_version: String,
+    pub(crate) plan_version: PlanVersion,
     /// The event's type, such as `StepCompleted`.
     #[arg(long, value_name = "TYPE")]
-    pub(crate) event_type: String,
+    pub(crate) event_type: EventType,
     /// The step; none for an event of the run itself.
     #[arg(long, value_name = "ID")]
-    pub(crate) step_id: Option<String>,
+    pub(crate) step_id: Option<StepId>,
     /// The engine's attempt.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) logical_attempt: u64,
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=i64::from(Attempt::MAX)))]
+    pub(crate) logical_attempt: u32,
     /// 2 for the second event at the same coordinates, such as a second pause.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..))]
     pub(crate) occurrence: u32,
-    /// Print an object with the key and the text that was hashed.
+    /// Print one JSON object with the key and the text that was hashed.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 const MIGRATE_EXAMPLES: &str = "\
 Examples:
-  DATABASE_URL=postgresql://dvt:dvt@localhost:5432/dvt dvt migrate
+  dvt migrate --store postgres://dvt@localhost/dvt
   dvt migrate --status
   dvt migrate --dump-sql --schema shop > shop.sql
 
-Several at once are safe, and so is one that is killed: repeat it. Where nothing is to be done it changes nothing, and needs no
-privilege but to look.
-
-Environment:
-  DVT_STORE, DATABASE_URL   the store, if --store is not given; the first of them that is set
-  PGPASSWORD, PGPASSFILE    the password, if the URL has none; the other PG… variables for what else it leaves out
-  DVT_PG_ALLOW_PLAINTEXT    1 allows sslmode=disable, allow and prefer for a server on another machine
+Several at once are safe, and so is one that is killed: repeat it. Where nothing is to be done it
+changes nothing, and needs no privilege but to look.
 ";
 
 /// `dvt migrate`.
 #[derive(Debug, ClapArgs)]
-#[command(after_help = format!("{MIGRATE_EXAMPLES}\n{EXIT_CODES}"))]
+#[command(after_help = format!("{MIGRATE_EXAMPLES}\n{ENVIRONMENT}\n{EXIT_CODES}"))]
 pub(crate) struct MigrateArgs {
     /// Say of each migration whether it is applied; change nothing.
     #[arg(long, group = "mode")]
@@ -154,15 +155,12 @@ pub(crate) struct MigrateArgs {
     /// Print all migrations as one SQL script for psql. Needs no database.
     #[arg(long, group = "mode", conflicts_with_all = ["store", "json"])]
     pub(crate) dump_sql: bool,
-    /// The database: `postgres://user@host:port/database`. [default: DVT_STORE, or else DATABASE_URL]
-    #[arg(long, value_name = "URL")]
-    pub(crate) store: Option<String>,
-    /// The schema in it. [default: dvt]
-    #[arg(long, value_name = "NAME", env = "DVT_PG_SCHEMA")]
-    pub(crate) schema: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Where the schema is.
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 /// `dvt demo`.

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 
+use serde::Serialize;
+
 use crate::failure::Failure;
 
 /// Where the command writes: its product to `out`, everything about it to `err`.
@@ -70,6 +72,12 @@ impl Console {
 }
 
 impl Page {
+    /// Writes an object as one line of JSON.
+    pub(crate) fn write_json(&mut self, object: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer(&mut *self, object)?;
+        writeln!(self)
+    }
+
     /// A page without colours that writes where a test can look.
     #[cfg(test)]
     pub(crate) fn plain(writer: impl Write + Send + 'static) -> Self {

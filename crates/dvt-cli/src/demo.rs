@@ -81,7 +81,11 @@ fn next(page: &mut Page) -> std::io::Result<()> {
     let dvt = program();
     let event = r#"{"tenant_id":"me","project_id":"p","environment_id":"dev","run_id":"run-1","plan_id":"plan","plan_version":"1","event_type":"RunStarted","emitted_at":"2026-01-02T03:04:05Z"}"#;
     writeln!(page, "record an event of your own, and see it delivered:")?;
-    writeln!(page, "  echo '{event}' | {dvt} record - --drain")?;
+    // The demo needs nothing and leaves nothing: nor does this, whatever store the environment names.
+    writeln!(
+        page,
+        "  echo '{event}' | {dvt} record - --drain --store memory:"
+    )?;
     writeln!(
         page,
         "derive the idempotency key that made it safe to record it twice:"

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use dvt_contracts::{
     Acknowledgement, ClaimRequest, ClaimedRun, Destination, InvalidIdentifier, Lease, LeaseError,
-    OutboxError, RunEvent, RunKey, Store,
+    OutboxError, OutboxStats, RunEvent, RunKey, Store,
 };
 
 use crate::args::DrainArgs;
@@ -54,11 +54,28 @@ async fn run(store: &dyn Store, args: &DrainArgs, console: &mut Console) -> Resu
     let receiver = Receiver::new(args.destination.clone(), args.max_runs);
     let delivered = to_ndjson(store, &receiver, &mut console.out).await?;
     let told = match delivered {
-        0 => "nothing is due".to_owned(),
+        0 => nothing_is_due(&store.stats().await?),
         _ => format!("{} delivered", text::counted(delivered, "event")),
     };
     writeln!(console.err, "{told}")?;
     Ok(Exit::Done)
+}
+
+/// That nothing was there to deliver, and whose undelivered events have to wait for what.
+fn nothing_is_due(stats: &OutboxStats) -> String {
+    let states = [
+        (stats.leased_runs, "leased"),
+        (stats.backing_off_runs, "backing off"),
+        (stats.parked_runs, "parked"),
+    ];
+    let mut waiting = states.into_iter().filter(|(runs, _)| *runs > 0);
+    let Some((runs, state)) = waiting.next() else {
+        return "nothing is due".to_owned();
+    };
+    let first = format!("nothing is due: {} {state}", text::counted(runs, "run"));
+    waiting.fold(first, |told, (runs, state)| {
+        format!("{told}, {} {state}", text::grouped(runs))
+    })
 }
 
 /// Delivers all that is due, as one JSON object per line, and tells how many events that were.

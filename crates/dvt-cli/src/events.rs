@@ -48,11 +48,7 @@ async fn list(
         }
     };
     console.out.flush()?;
-    let left_out = listing.left_out();
-    if !left_out.is_empty() {
-        let left_out = left_out.join(", ");
-        writeln!(console.err, "too narrow for: {left_out}")?;
-    }
+    listing.tell_left_out(&mut console.err)?;
     let head = text::counted(end.head, "event");
     if let Some(pruned_at) = end.pruned_at {
         writeln!(

@@ -1,6 +1,6 @@
 use std::io::Write as _;
 
-use dvt_contracts::{Attempt, EventType, KeyParts, PlanId, PlanVersion, RunId, StepId};
+use dvt_contracts::{Attempt, KeyParts, StepId};
 use serde::Serialize;
 
 use crate::args::KeyArgs;
@@ -18,8 +18,7 @@ struct DerivedKey {
 pub(crate) fn command(args: &KeyArgs, console: &mut Console) -> Result<Exit, Failure> {
     let derived = derive(args)?;
     if args.json {
-        let json = serde_json::to_string(&derived).map_err(std::io::Error::from)?;
-        writeln!(console.out, "{json}")?;
+        console.out.write_json(&derived)?;
     } else {
         writeln!(console.out, "{}", derived.idempotency_key)?;
     }
@@ -27,12 +26,8 @@ pub(crate) fn command(args: &KeyArgs, console: &mut Console) -> Result<Exit, Fai
 }
 
 fn derive(args: &KeyArgs) -> Result<DerivedKey, Failure> {
-    let run_id: RunId = parsed(&args.run_id)?;
-    let plan_id: PlanId = parsed(&args.plan_id)?;
-    let plan_version: PlanVersion = parsed(&args.plan_version)?;
-    let event_type: EventType = parsed(&args.event_type)?;
-    let step_id: Option<StepId> = args.step_id.as_deref().map(parsed).transpose()?;
-    match &step_id {
+    let event_type = &args.event_type;
+    match args.step_id {
         None if event_type.needs_step() => {
             return Err(usage(format!(
                 "a {event_type} event needs a step: give --step-id"
@@ -45,20 +40,15 @@ fn derive(args: &KeyArgs) -> Result<DerivedKey, Failure> {
         }
         _ => {}
     }
-    if args.occurrence == 0 {
-        return Err(usage(
-            "--occurrence 0 is out of range: occurrences count from 1",
-        ));
-    }
     let logical_attempt = Attempt::new(args.logical_attempt)
         .map_err(|error| usage(format!("--logical-attempt: {error}")))?;
     let parts = KeyParts {
-        run_id: &run_id,
-        step_id: step_id.as_ref(),
+        run_id: &args.run_id,
+        step_id: args.step_id.as_ref(),
         logical_attempt,
-        event_type: &event_type,
-        plan_id: &plan_id,
-        plan_version: &plan_version,
+        event_type,
+        plan_id: &args.plan_id,
+        plan_version: &args.plan_version,
         occurrence: args.occurrence,
     };
     Ok(DerivedKey {
@@ -85,11 +75,6 @@ fn hashed_text(parts: &KeyParts<'_>) -> String {
     }
 }
 
-fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Failure> {
-    text.parse()
-        .map_err(|error: T::Err| usage(error.to_string()))
-}
-
 fn usage(message: impl Into<String>) -> Failure {
     Failure::Usage(message.into())
 }
@@ -102,11 +87,11 @@ mod tests {
 
     fn args(step_id: Option<&str>, event_type: &str, occurrence: u32) -> KeyArgs {
         KeyArgs {
-            run_id: "run-1".into(),
-            plan_id: "plan".into(),
-            plan_version: "1".into(),
-            event_type: event_type.into(),
-            step_id: step_id.map(str::to_owned),
+            run_id: "run-1".parse().unwrap(),
+            plan_id: "plan".parse().unwrap(),
+            plan_version: "1".parse().unwrap(),
+            event_type: event_type.parse().unwrap(),
+            step_id: step_id.map(|id| id.parse().unwrap()),
             logical_attempt: 1,
             occurrence,
             json: false,
@@ -141,7 +126,6 @@ mod tests {
         for wrong in [
             args(None, "StepFailed", 1),
             args(Some("s"), "RunStarted", 1),
-            args(None, "RunPaused", 0),
         ] {
             assert_eq!(derive(&wrong).unwrap_err().exit().code(), 2);
         }

@@ -138,8 +138,16 @@ impl<const N: usize> Listing<N> {
         Ok(())
     }
 
-    /// The titles of the columns that the table does without.
-    pub(crate) fn left_out(&self) -> Vec<&'static str> {
+    /// Names the columns that the table does without, if there are any.
+    pub(crate) fn tell_left_out(&self, page: &mut Page) -> io::Result<()> {
+        let titles = self.left_out();
+        if titles.is_empty() {
+            return Ok(());
+        }
+        writeln!(page, "too narrow for: {}", titles.join(", "))
+    }
+
+    fn left_out(&self) -> Vec<&'static str> {
         let Some(widths) = &self.widths else {
             return Vec::new();
         };

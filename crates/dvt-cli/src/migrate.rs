@@ -7,21 +7,21 @@ use dvt_adapter_postgres::{MigrationStep, PostgresSettings, StepOutcome, dump_sq
 use crate::args::MigrateArgs;
 use crate::console::{Console, Page};
 use crate::failure::{Exit, Failure};
+use crate::store;
 use crate::text::counted;
 
 mod report;
-mod target;
 
 use self::report::{Line, Report, State};
 
 /// Runs the command.
 pub(crate) async fn command(args: &MigrateArgs, console: &mut Console) -> Result<Exit, Failure> {
-    let schema = target::schema(args.schema.as_deref())?;
     if args.dump_sql {
+        let schema = store::schema(&args.store)?;
         console.out.write_all(dump_sql(&schema).as_bytes())?;
         return Ok(Exit::Done);
     }
-    let settings = target::settings(args.store.as_deref())?.with_schema(schema);
+    let settings = store::postgres(&args.store)?;
     if args.status || args.dry_run {
         look(args, &settings, console).await?;
     } else {
@@ -53,7 +53,7 @@ async fn look(
         });
     }
     if args.json {
-        return Ok(report.write_json(&mut console.out)?);
+        return Ok(console.out.write_json(&report)?);
     }
     for line in &report.lines {
         writeln!(console.out, "{line}")?;
@@ -95,7 +95,7 @@ async fn migrate(
     // What was applied before a failure is there, so it is told.
     if args.json {
         report.complete = migrated.is_ok();
-        written = report.write_json(out);
+        written = out.write_json(&report);
     }
     let applied = migrated?.applied();
     written?;

@@ -100,10 +100,10 @@ fn reader(args: &RecordArgs) -> Result<Box<dyn Reader>, Failure> {
     match args.format {
         Format::Ndjson => {
             let misplaced = [
-                ("--tenant", &args.tenant),
-                ("--environment", &args.environment),
+                ("--tenant", args.tenant.is_some()),
+                ("--environment", args.environment.is_some()),
             ];
-            match misplaced.into_iter().find(|(_, value)| value.is_some()) {
+            match misplaced.into_iter().find(|(_, is_given)| *is_given) {
                 Some((flag, _)) => Err(Failure::Usage(format!(
                     "{flag} is for --format dbt: each NDJSON line names its own, so leave {flag} out"
                 ))),
@@ -116,10 +116,17 @@ fn reader(args: &RecordArgs) -> Result<Box<dyn Reader>, Failure> {
 
 fn dbt_options(args: &RecordArgs) -> Result<DbtOptions, Failure> {
     let usage = |error: InvalidIdentifier| Failure::Usage(error.to_string());
-    let or_default = |given: &Option<String>| given.clone().unwrap_or_else(|| "default".to_owned());
+    let tenant_id = match args.tenant.clone() {
+        Some(given) => given,
+        None => TenantId::new("default").map_err(usage)?,
+    };
+    let environment_id = match args.environment.clone() {
+        Some(given) => given,
+        None => EnvironmentId::new("default").map_err(usage)?,
+    };
     Ok(DbtOptions {
-        tenant_id: TenantId::new(or_default(&args.tenant)).map_err(usage)?,
-        environment_id: EnvironmentId::new(or_default(&args.environment)).map_err(usage)?,
+        tenant_id,
+        environment_id,
     })
 }
 

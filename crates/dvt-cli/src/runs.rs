@@ -40,9 +40,7 @@ async fn list(store: &dyn Store, args: &RunsArgs, console: &mut Console) -> Resu
         last = page.last().cloned().or(last);
         if args.json {
             for record in page {
-                let object = RunObject::from(record);
-                serde_json::to_writer(&mut console.out, &object).map_err(std::io::Error::from)?;
-                writeln!(console.out)?;
+                console.out.write_json(&RunObject::from(record))?;
             }
         } else {
             let rows: Vec<_> = page.iter().map(row).collect();
@@ -50,11 +48,7 @@ async fn list(store: &dyn Store, args: &RunsArgs, console: &mut Console) -> Resu
         }
     }
     console.out.flush()?;
-    let left_out = listing.left_out();
-    if !left_out.is_empty() {
-        let left_out = left_out.join(", ");
-        writeln!(console.err, "too narrow for: {left_out}")?;
-    }
+    listing.tell_left_out(&mut console.err)?;
     match last {
         None => writeln!(console.err, "no runs")?,
         Some(last) if has_more => writeln!(console.err, "{}", how_to_go_on(args, &last))?,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use dvt_adapter_memory::MemoryStore;
-use dvt_adapter_postgres::{PostgresSettings, PostgresStore};
+use dvt_adapter_postgres::{PostgresSettings, PostgresStore, SchemaName};
 use dvt_contracts::Store;
 
 use crate::args::StoreArgs;
@@ -13,7 +13,7 @@ use self::choice::Choice;
 
 /// Opens the store to record into: the one that is named, else one that lasts as long as the command.
 pub(crate) async fn open(args: &StoreArgs) -> Result<Arc<dyn Store>, Failure> {
-    connect(choose(args)?).await
+    connect(choose(args)?.with_schema_of(args)?).await
 }
 
 /// Opens a store that was there before: in memory nothing could be.
@@ -21,16 +21,28 @@ pub(crate) async fn open_kept(args: &StoreArgs) -> Result<Arc<dyn Store>, Failur
     connect(choose(args)?.kept()?).await
 }
 
+/// What reaches the store, if it is one on PostgreSQL. Connects to nothing.
+pub(crate) fn postgres(args: &StoreArgs) -> Result<PostgresSettings, Failure> {
+    choose(args)?.on_postgres()?.settings()
+}
+
+/// The schema of the store, without asking which store it is in.
+pub(crate) fn schema(args: &StoreArgs) -> Result<SchemaName, Failure> {
+    choice::schema(args, variable)
+}
+
 fn choose(args: &StoreArgs) -> Result<Choice, Failure> {
-    Choice::new(args, |name| {
-        let value = std::env::var_os(name)?;
-        Some(value.to_string_lossy().into_owned())
-    })
+    Choice::new(args, variable)
+}
+
+fn variable(name: &str) -> Option<String> {
+    let value = std::env::var_os(name)?;
+    Some(value.to_string_lossy().into_owned())
 }
 
 async fn connect(choice: Choice) -> Result<Arc<dyn Store>, Failure> {
     match choice {
-        Choice::Memory => Ok(Arc::new(MemoryStore::new())),
+        Choice::Memory(_) => Ok(Arc::new(MemoryStore::new())),
         Choice::Postgres(postgres) => connect_postgres(postgres.settings()?).await,
     }
 }

@@ -5,7 +5,7 @@ use dvt_contracts::{
     Destination, EnvironmentId, MAX_CLAIM, ProjectId, RunId, RunStatus, TenantId, Timestamp,
 };
 
-use super::StoreArgs;
+use super::store::{ENVIRONMENT, StoreArgs};
 use crate::failure::EXIT_CODES;
 
 const RUNS_EXAMPLES: &str = "\
@@ -14,14 +14,14 @@ Examples:
   dvt runs --tenant default --status Failed --since 2026-01-02T00:00:00Z
   dvt runs --all --json | jq -r .run_id
 
-Columns: tenant, run, status, head, delivered, created, project, environment, plan, plan version, provider,
-pruned.
-A terminal gets those that fit; anything else gets all of them, separated by tabs and without titles.
+Columns: tenant, run, status, head, delivered, created, project, environment, plan, plan version,
+provider, pruned.
+A terminal gets those that fit; anything else gets all, separated by tabs and without titles.
 ";
 
 /// `dvt runs`.
 #[derive(Debug, Clone, ClapArgs)]
-#[command(after_help = format!("{RUNS_EXAMPLES}\n{EXIT_CODES}"))]
+#[command(after_help = format!("{RUNS_EXAMPLES}\n{ENVIRONMENT}\n{EXIT_CODES}"))]
 #[command(group = ArgGroup::new("begin").multiple(false).args(["tenant", "from_tenant"]))]
 pub(crate) struct RunsArgs {
     /// Only runs of this tenant. [default: all tenants]
@@ -73,7 +73,7 @@ Examples:
 
 /// `dvt show`.
 #[derive(Debug, Clone, ClapArgs)]
-#[command(after_help = format!("{SHOW_EXAMPLES}\n{EXIT_CODES}"))]
+#[command(after_help = format!("{SHOW_EXAMPLES}\n{ENVIRONMENT}\n{EXIT_CODES}"))]
 pub(crate) struct ShowArgs {
     /// The run's id.
     pub(crate) run: RunId,
@@ -94,26 +94,26 @@ Examples:
   dvt events run-1 --tenant shop --after 1000 --limit 50
   dvt events run-1 --json > run-1.ndjson
 
-Columns: run_seq, event, step, attempt, emitted, payload, persisted, engine attempt, idempotency key.
-A terminal gets those that fit; anything else gets all of them, separated by tabs and without titles.
+Columns: seq, event, step, attempt, emitted, payload, persisted, engine attempt, idempotency key.
+A terminal gets those that fit; anything else gets all, separated by tabs and without titles.
 ";
 
 /// `dvt events`.
 #[derive(Debug, Clone, ClapArgs)]
-#[command(after_help = format!("{EVENTS_EXAMPLES}\n{EXIT_CODES}"))]
+#[command(after_help = format!("{EVENTS_EXAMPLES}\n{ENVIRONMENT}\n{EXIT_CODES}"))]
 pub(crate) struct EventsArgs {
     /// The run's id.
     pub(crate) run: RunId,
     /// Whose run it is.
     #[arg(long, value_name = "ID", default_value = "default")]
     pub(crate) tenant: TenantId,
-    /// Only events after this `run_seq`.
+    /// Only events after this seq.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) after: u64,
     /// At most this many events. [default: all]
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
-    /// Print one JSON object per event, as `dvt drain` does.
+    /// Print one JSON object per event: that of `dvt drain` without `claim_no`.
     #[arg(long)]
     pub(crate) json: bool,
     /// Where the run is.
@@ -126,13 +126,15 @@ Examples:
   dvt drain >> delivered.ndjson
   dvt drain | your-consumer
 
-Events come at least once and in order per run: deduplicate by event_id. They are acknowledged once they are written
-and flushed; what a reader that goes away did not take comes again.
+Events come at least once and in order per run: deduplicate by event_id. They are acknowledged once
+they are written and flushed; what a reader that goes away did not take comes again.
+If nothing is due it says how many runs are leased to another receiver, backing off after a failed
+delivery, or parked until an operator decides.
 ";
 
 /// `dvt drain`.
 #[derive(Debug, Clone, ClapArgs)]
-#[command(after_help = format!("{DRAIN_EXAMPLES}\n{EXIT_CODES}"))]
+#[command(after_help = format!("{DRAIN_EXAMPLES}\n{ENVIRONMENT}\n{EXIT_CODES}"))]
 pub(crate) struct DrainArgs {
     /// What the outbox calls its receiver. An outbox has one, and keeps the first that it is told.
     #[arg(long, value_name = "NAME", default_value = crate::drain::DESTINATION)]

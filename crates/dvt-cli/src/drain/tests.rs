@@ -1,8 +1,8 @@
 use clap::Parser as _;
 use dvt_adapter_memory::MemoryStore;
 use dvt_contracts::{
-    BootstrapRequest, Event, EventType, OutboxStorage as _, Payload, RunMetadata,
-    RunStateStore as _,
+    BootstrapRequest, Event, EventType, Jitter, OperatorNote, OutboxStorage as _, Payload,
+    RetryPolicy, RunMetadata, RunStateStore as _, SafeText,
 };
 
 use super::*;
@@ -164,6 +164,41 @@ async fn the_command_says_how_much_it_delivered() {
         assert_eq!(printed.text().lines().count(), lines);
         assert_eq!(said.text(), expected);
     }
+}
+
+#[tokio::test]
+async fn the_command_says_why_nothing_is_due() {
+    let store = sample::store().await;
+    let note = OperatorNote::new("ann", "wait");
+    let parked = sample::key("acme", "nightly-1");
+    store.park_run(&parked, &note).await.unwrap();
+    assert_eq!(said_after(&store, 3).await, "3 events delivered\n");
+    assert_eq!(
+        said_after(&store, 0).await,
+        "nothing is due: 1 run parked\n"
+    );
+
+    let more = ["a", "b", "c"].map(|run| sample::line("beta", run, "RunStarted", 0, ""));
+    sample::fill(&store, &more).await;
+    let claim = Receiver::stdout().unwrap().claim;
+    let claimed = store.claim(&claim).await.unwrap();
+    let policy = RetryPolicy::default().with_jitter(Jitter::None);
+    store
+        .mark_failed(&claimed[0].lease, 1, &SafeText::new("full"), &policy)
+        .await
+        .unwrap();
+    assert_eq!(
+        said_after(&store, 0).await,
+        "nothing is due: 2 runs leased, 1 backing off, 1 parked\n"
+    );
+}
+
+/// What the command says when it delivers that many events.
+async fn said_after(store: &MemoryStore, events: usize) -> String {
+    let (mut console, printed, said) = Console::kept(false);
+    run(store, &args(&[]), &mut console).await.unwrap();
+    assert_eq!(printed.text().lines().count(), events);
+    said.text()
 }
 
 #[tokio::test]

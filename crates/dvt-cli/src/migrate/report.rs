@@ -1,11 +1,8 @@
 use std::fmt;
-use std::io::{self, Write as _};
 
 use dvt_adapter_postgres::{Migration, PostgresSettings};
 use dvt_contracts::Timestamp;
 use serde::{Serialize, Serializer};
-
-use crate::console::Page;
 
 /// What the command found or did. The names are part of its interface.
 #[derive(Debug, Serialize)]
@@ -49,12 +46,6 @@ impl Report {
             complete: true,
             lines: Vec::new(),
         }
-    }
-
-    /// One line of JSON.
-    pub(super) fn write_json(&self, page: &mut Page) -> io::Result<()> {
-        serde_json::to_writer(&mut *page, self).map_err(io::Error::from)?;
-        writeln!(page)
     }
 }
 

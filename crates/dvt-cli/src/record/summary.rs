@@ -99,9 +99,7 @@ pub(super) async fn write_json(
         runs_created: tally.created,
         runs,
     };
-    serde_json::to_writer(&mut *page, &summary).map_err(std::io::Error::from)?;
-    writeln!(page)?;
-    Ok(())
+    Ok(page.write_json(&summary)?)
 }
 
 fn run_summary(record: RunRecord, state: &RunState) -> RunSummary {

@@ -19,9 +19,7 @@ async fn show(store: &dyn Store, args: &ShowArgs, console: &mut Console) -> Resu
     let run = RunKey::new(args.tenant.clone(), args.run.clone());
     let reading = read(store, &run).await.map_err(Failure::of_named_run)?;
     if args.json {
-        let object = ShownRun::from(reading);
-        serde_json::to_writer(&mut console.out, &object).map_err(std::io::Error::from)?;
-        writeln!(console.out)?;
+        console.out.write_json(&ShownRun::from(reading))?;
         return Ok(Exit::Done);
     }
     write(&reading, Detail::Full, &mut console.out)?;

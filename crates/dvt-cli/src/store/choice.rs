@@ -8,8 +8,8 @@ use crate::failure::Failure;
 /// The store that the command line and the environment choose.
 #[derive(Debug)]
 pub(super) enum Choice {
-    /// One that lasts as long as the command.
-    Memory,
+    /// One that lasts as long as the command, and what named it: nothing, if it is what remains.
+    Memory(Option<&'static str>),
     /// One on PostgreSQL.
     Postgres(Postgres),
 }
@@ -24,11 +24,13 @@ pub(super) struct Postgres {
     allow_plaintext: bool,
 }
 
-/// Where a store can be named, the first one that does wins.
-const VARIABLES: [&str; 2] = ["DVT_STORE", "DATABASE_URL"];
+/// Names a database for other programs too.
+const DATABASE_VARIABLE: &str = "DATABASE_URL";
 const SCHEMA_VARIABLE: &str = "DVT_PG_SCHEMA";
 /// Allows connections in clear text to other machines.
 const PLAINTEXT_VARIABLE: &str = "DVT_PG_ALLOW_PLAINTEXT";
+/// The remedy for a store that the command cannot use.
+const NAME_ANOTHER: &str = "name one on PostgreSQL, with --store postgres://USER@HOST/DATABASE or in DVT_STORE or DATABASE_URL";
 
 impl Choice {
     /// Reads the options, and the variables of the environment through `variable`. An empty value counts as none:
@@ -37,39 +39,31 @@ impl Choice {
         args: &StoreArgs,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
-        let filled = |value: &String| !value.is_empty();
-        let option = args.store.clone().filter(filled);
-        let named = option.map(|url| ("--store", url)).or_else(|| {
-            VARIABLES
-                .into_iter()
-                .find_map(|name| Some((name, variable(name).filter(filled)?)))
-        });
+        let named = first([
+            ("--store", args.store.clone()),
+            ("DVT_STORE", variable("DVT_STORE")),
+            (DATABASE_VARIABLE, variable(DATABASE_VARIABLE)),
+        ]);
         let Some((origin, url)) = named else {
-            return Ok(Self::Memory);
+            return Ok(Self::Memory(None));
         };
-        // Other programs read DATABASE_URL too: it names a database, and memory is none.
-        let takes_memory = origin != "DATABASE_URL";
+        // Memory is no database.
+        let takes_memory = origin != DATABASE_VARIABLE;
         if takes_memory && url == "memory:" {
-            return Ok(Self::Memory);
+            return Ok(Self::Memory(Some(origin)));
         }
         if !is_postgres(&url) {
-            let memory = if takes_memory { ", or memory:" } else { "" };
+            let memory = match takes_memory {
+                true => ", or memory: for dvt record",
+                false => "",
+            };
             return Err(Failure::Usage(format!(
                 "{origin} names the store {:?}, which is not supported: expected postgres://USER@HOST/DATABASE{memory} \
                  (--store goes before DVT_STORE, and that before DATABASE_URL)",
                 scheme(&url)
             )));
         }
-        let schema_option = args.schema.clone().filter(filled);
-        let schema = schema_option
-            .map(|name| ("--schema", name))
-            .or_else(|| Some((SCHEMA_VARIABLE, variable(SCHEMA_VARIABLE).filter(filled)?)));
-        let schema = match schema {
-            Some((origin, name)) => name
-                .parse()
-                .map_err(|error| Failure::Usage(format!("{origin}: {error}")))?,
-            None => SchemaName::default(),
-        };
+        let schema = schema(args, &variable)?;
         let allow_plaintext = match variable(PLAINTEXT_VARIABLE).as_deref() {
             None | Some("" | "0") => false,
             Some("1") => true,
@@ -87,16 +81,75 @@ impl Choice {
         }))
     }
 
+    /// The same, but refuses `--schema` where it would say nothing: whoever gives it means a store that stays. A variable
+    /// may be set for other commands.
+    pub(super) fn with_schema_of(self, args: &StoreArgs) -> Result<Self, Failure> {
+        match self {
+            Self::Memory(origin) if args.schema.as_ref().is_some_and(|name| !name.is_empty()) => {
+                Err(Failure::Usage(format!(
+                    "{}, which has no schema: leave --schema out, or {NAME_ANOTHER}",
+                    memory(origin)
+                )))
+            }
+            chosen => Ok(chosen),
+        }
+    }
+
     /// The same, but refuses a store that can hold nothing yet.
     pub(super) fn kept(self) -> Result<Self, Failure> {
         match self {
-            Self::Memory => Err(Failure::Usage(
-                "memory: keeps nothing between two commands: name a store that does, with --store postgres://USER@HOST/DATABASE \
-                 or in DVT_STORE or DATABASE_URL; on memory, use dvt record FILE --show --drain"
-                    .to_owned(),
-            )),
+            Self::Memory(origin) => Err(Failure::Usage(format!(
+                "{}, which keeps nothing between two commands: {NAME_ANOTHER}; or do it all in one command, with \
+                 dvt record FILE --show --drain",
+                memory(origin)
+            ))),
             kept => Ok(kept),
         }
+    }
+
+    /// The store if it is one on PostgreSQL: no other has a schema.
+    pub(super) fn on_postgres(self) -> Result<Postgres, Failure> {
+        match self {
+            Self::Memory(origin) => Err(Failure::Usage(format!(
+                "{}, which has no schema: {NAME_ANOTHER}",
+                memory(origin)
+            ))),
+            Self::Postgres(postgres) => Ok(postgres),
+        }
+    }
+}
+
+/// The schema of a store on PostgreSQL, whichever store that is.
+pub(super) fn schema(
+    args: &StoreArgs,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<SchemaName, Failure> {
+    let named = first([
+        ("--schema", args.schema.clone()),
+        (SCHEMA_VARIABLE, variable(SCHEMA_VARIABLE)),
+    ]);
+    match named {
+        Some((origin, name)) => name
+            .parse()
+            .map_err(|error| Failure::Usage(format!("{origin}: {error}"))),
+        None => Ok(SchemaName::default()),
+    }
+}
+
+/// The first value that is not empty, with the name of where it comes from.
+fn first<const N: usize>(
+    values: [(&'static str, Option<String>); N],
+) -> Option<(&'static str, String)> {
+    values
+        .into_iter()
+        .find_map(|(origin, value)| Some((origin, value.filter(|value| !value.is_empty())?)))
+}
+
+/// The beginning of a sentence about a store in memory.
+fn memory(origin: Option<&str>) -> String {
+    match origin {
+        Some(origin) => format!("{origin} names the store memory:"),
+        None => "no store is named, so it is memory:".to_owned(),
     }
 }
 
@@ -138,138 +191,4 @@ fn scheme(url: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn choose(store: Option<&str>, variables: &[(&str, &str)]) -> Result<Choice, Failure> {
-        let args = StoreArgs {
-            store: store.map(str::to_owned),
-            ..StoreArgs::default()
-        };
-        Choice::new(&args, |name| {
-            let (_, value) = variables.iter().find(|(known, _)| *known == name)?;
-            Some((*value).to_owned())
-        })
-    }
-
-    fn url(chosen: Result<Choice, Failure>) -> String {
-        match chosen.unwrap() {
-            Choice::Memory => "memory:".to_owned(),
-            Choice::Postgres(postgres) => postgres.url,
-        }
-    }
-
-    const ALL: [(&str, &str); 2] = [
-        ("DVT_STORE", "postgres://second"),
-        ("DATABASE_URL", "postgresql://third"),
-    ];
-
-    #[test]
-    fn the_option_goes_before_the_variables_and_memory_is_last() {
-        assert_eq!(
-            url(choose(Some("postgres://first"), &ALL)),
-            "postgres://first"
-        );
-        assert_eq!(url(choose(Some("memory:"), &ALL)), "memory:");
-        assert_eq!(url(choose(None, &ALL)), "postgres://second");
-        assert_eq!(url(choose(None, &ALL[1..])), "postgresql://third");
-        assert_eq!(url(choose(None, &[])), "memory:");
-    }
-
-    #[test]
-    fn an_empty_value_is_none() {
-        assert_eq!(url(choose(Some(""), &ALL)), "postgres://second");
-        assert_eq!(
-            url(choose(None, &[("DVT_STORE", ""), ("DATABASE_URL", "")])),
-            "memory:"
-        );
-    }
-
-    #[test]
-    fn a_store_that_is_not_supported_is_refused_by_the_name_of_who_named_it() {
-        let refused = choose(None, &[("DATABASE_URL", "mysql://dvt:secret@host/dvt")]).unwrap_err();
-        assert_eq!(refused.exit().code(), 2);
-        assert_eq!(
-            refused.to_string(),
-            "DATABASE_URL names the store \"mysql:…\", which is not supported: expected postgres://USER@HOST/DATABASE \
-             (--store goes before DVT_STORE, and that before DATABASE_URL)"
-        );
-        for (name, value) in [
-            ("DATABASE_URL", "memory:"),
-            ("DVT_STORE", "secret"),
-            ("DVT_STORE", "postgres:secret"),
-        ] {
-            let refused = choose(None, &[(name, value)]).unwrap_err().to_string();
-            assert!(refused.starts_with(name), "{refused}");
-            assert!(!refused.contains("secret"), "{refused}");
-        }
-    }
-
-    #[test]
-    fn the_schema_has_an_option_a_variable_and_a_default() {
-        let chosen = |schema: Option<&str>, variable: Option<&str>| {
-            let args = StoreArgs {
-                store: Some("postgres://host/dvt".to_owned()),
-                schema: schema.map(str::to_owned),
-            };
-            let variable = variable.map(str::to_owned);
-            Choice::new(&args, |name| {
-                variable.clone().filter(|_| name == SCHEMA_VARIABLE)
-            })
-        };
-        let name = |choice: Result<Choice, Failure>| match choice.unwrap() {
-            Choice::Postgres(postgres) => postgres.settings().unwrap().schema().to_string(),
-            Choice::Memory => String::new(),
-        };
-        assert_eq!(name(chosen(Some("one"), Some("two"))), "one");
-        assert_eq!(name(chosen(None, Some("two"))), "two");
-        assert_eq!(name(chosen(None, Some(""))), "dvt");
-        let refused = chosen(None, Some("No")).unwrap_err();
-        assert_eq!(refused.exit().code(), 2);
-        assert!(
-            refused.to_string().starts_with("DVT_PG_SCHEMA: "),
-            "{refused}"
-        );
-    }
-
-    #[test]
-    fn clear_text_to_another_machine_needs_the_variable() {
-        let url = "postgres://dvt@db.example/dvt?sslmode=disable";
-        let settings = |variables: &[(&str, &str)]| match choose(Some(url), variables)? {
-            Choice::Postgres(postgres) => postgres.settings(),
-            Choice::Memory => panic!("{url} is on PostgreSQL"),
-        };
-        let refused = settings(&[]).unwrap_err().to_string();
-        assert!(refused.contains(PLAINTEXT_VARIABLE), "{refused}");
-        assert!(settings(&[(PLAINTEXT_VARIABLE, "1")]).is_ok());
-        assert!(settings(&[(PLAINTEXT_VARIABLE, "yes")]).is_err());
-    }
-
-    #[test]
-    fn memory_is_no_store_to_read_from() {
-        let refused = choose(None, &[]).unwrap().kept().unwrap_err();
-        assert_eq!(refused.exit().code(), 2);
-        let message = refused.to_string();
-        for way in ["--store", "DVT_STORE", "DATABASE_URL"] {
-            assert!(message.contains(way), "{message}");
-        }
-    }
-
-    #[test]
-    fn nothing_shows_a_password() {
-        let chosen = choose(Some("postgres://dvt:secret@host/dvt?password=secret"), &[]);
-        assert!(!format!("{:?}", chosen.unwrap()).contains("secret"));
-        for broken in [
-            "postgres://dvt:secret@host:port/dvt",
-            "postgres://dvt:se/cret@host/dvt",
-            "postgres://dvt:secret@host/dvt?sslmode=secret",
-        ] {
-            let Choice::Postgres(postgres) = choose(Some(broken), &[]).unwrap() else {
-                panic!("{broken} is on PostgreSQL");
-            };
-            let told = format!("{:?}", postgres.settings().map(drop));
-            assert!(!told.contains("cret@"), "{told}");
-            assert!(!told.contains("dvt:se"), "{told}");
-        }
-    }
-}
+mod tests;

@@ -160,6 +160,7 @@ fn the_commands_that_the_demo_names_work() {
     {
         let output = std::process::Command::new("sh")
             .args(["-c", shell])
+            .env("DVT_STORE", "postgres://nobody@127.0.0.1:1/none")
             .output()
             .unwrap();
         assert!(

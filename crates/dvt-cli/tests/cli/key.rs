@@ -41,6 +41,15 @@ fn wrong_coordinates_are_refused_with_the_remedy() {
             "error: a StepStarted event needs a step: give --step-id\n"
         )
     );
-    assert_eq!(key(&["RunStarted", "--logical-attempt", "0"]).code, 2);
+    for wrong in [
+        ["--logical-attempt", "0"],
+        ["--logical-attempt", "2147483648"],
+        ["--occurrence", "0"],
+        ["--step-id", ""],
+    ] {
+        let ran = key(&[&["RunStarted"][..], &wrong].concat());
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.err.contains(wrong[0]), "{}", ran.err);
+    }
     assert_eq!(key(&["RunStarted", "--step-id", "a"]).code, 2);
 }

@@ -1,9 +1,9 @@
 //! The command as a whole: arguments and input in, output and exit code out.
-#![allow(
+#![expect(
     clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "helpers of tests are tests"
+    reason = "a broken fixture must fail the test"
 )]
 
 mod common;
@@ -11,5 +11,7 @@ mod dbt;
 mod drain;
 mod key;
 mod migrate;
+#[path = "../common/ran.rs"]
+mod ran;
 mod record;
 mod store;

@@ -1,4 +1,4 @@
-//! `dvt migrate`, as far as it goes without a server; `tests/it.rs` has the rest.
+//! `dvt migrate`, as far as it goes without a server; `tests/postgres/migrate.rs` has the rest.
 
 use crate::common::{Ran, command, dvt};
 
@@ -38,19 +38,30 @@ fn what_is_missing_or_wrong_is_told_with_the_remedy() {
     };
     told(
         dvt(&["migrate"]),
-        "error: no database is named: give --store postgres://",
+        "error: no store is named, so it is memory:, which has no schema: name one on PostgreSQL, with --store postgres://",
     );
     told(
         with(&[("DVT_STORE", ""), ("DATABASE_URL", "")], &[]),
-        "no database is named",
+        "error: no store is named",
     );
     told(
         with(&[("DVT_STORE", "memory:")], &[]),
-        "DVT_STORE is memory:, which has no schema",
+        "error: DVT_STORE names the store memory:, which has no schema",
     );
     told(
-        dvt(&["migrate", "--schema", "a\"; drop"]),
-        "check --schema and DVT_PG_SCHEMA",
+        dvt(&["migrate", "--dump-sql", "--schema", "a\"; drop"]),
+        "error: --schema: ",
+    );
+    told(
+        with(
+            &[("DATABASE_URL", "postgres://"), ("DVT_PG_SCHEMA", "A")],
+            &[],
+        ),
+        "error: DVT_PG_SCHEMA: ",
+    );
+    told(
+        dvt(&["migrate", "--dump-sql", "--store", "postgres://"]),
+        "cannot be used with",
     );
     told(
         dvt(&["migrate", "--status", "--dry-run"]),
@@ -79,7 +90,8 @@ fn the_first_source_that_is_set_wins() {
     let named = |variables: &[(&str, &str)], args: &[&str]| {
         let ran = with(variables, args);
         assert_eq!(ran.code, 2, "{ran:?}");
-        ran.err.split(':').nth(1).unwrap().trim().to_owned()
+        let named_by = ran.err.strip_prefix("error: ").unwrap();
+        named_by.split(' ').next().unwrap().to_owned()
     };
     let (store, database) = (("DVT_STORE", "mysql://a"), ("DATABASE_URL", "mysql://b"));
     assert_eq!(

@@ -51,6 +51,11 @@ fn recording_needs_no_store() {
         &[("DVT_STORE", "x")],
     );
     assert_eq!(named.code, 0);
+    let variable = [("DVT_PG_SCHEMA", "shop")];
+    assert_eq!(with_env(&["record", "-"], &variable).code, 0);
+    let lost = with_env(&["record", "-", "--schema", "shop"], &[]);
+    assert_eq!(lost.code, 2, "{lost:?}");
+    assert!(lost.err.contains("leave --schema out"), "{}", lost.err);
 }
 
 #[test]
@@ -61,16 +66,16 @@ fn commands_that_read_name_the_ways_to_a_store_that_keeps_something() {
         &["events", "run-1"],
         &["drain"],
     ] {
-        for variables in [&[][..], &[("DVT_STORE", "memory:")]] {
+        for (variables, begin) in [
+            (&[][..], "error: no store is named, so it is memory:, "),
+            (
+                &[("DVT_STORE", "memory:")],
+                "error: DVT_STORE names the store memory:, ",
+            ),
+        ] {
             let refused = with_env(args, variables);
             assert_eq!(refused.code, 2, "{refused:?}");
-            assert!(
-                refused
-                    .err
-                    .starts_with("error: memory: keeps nothing between two commands"),
-                "{}",
-                refused.err
-            );
+            assert!(refused.err.starts_with(begin), "{}", refused.err);
             for way in ["--store", "DVT_STORE", "DATABASE_URL"] {
                 assert!(refused.err.contains(way), "{}", refused.err);
             }

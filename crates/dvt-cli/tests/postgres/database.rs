@@ -1,38 +1,39 @@
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::str::FromStr as _;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
-/// A schema of its own on the server, removed at the end.
+pub(crate) use crate::ran::Ran;
+
+/// A schema for one test, removed at the end.
 #[derive(Debug)]
 pub(crate) struct Database {
     /// How the server is reached.
-    pub(crate) url: String,
+    url: String,
     /// The schema that holds the store.
     pub(crate) schema: String,
 }
 
-/// What a run of the command gave.
-#[derive(Debug)]
-pub(crate) struct Ran {
-    /// The exit code.
-    pub(crate) code: i32,
-    /// Standard output.
-    pub(crate) out: String,
-    /// Standard error.
-    pub(crate) err: String,
-}
-
 impl Database {
-    /// A new schema with an empty store.
-    pub(crate) fn migrated(url: &str) -> Self {
-        let database = Self {
+    /// The name of a schema that nobody else has. The schema is not made.
+    pub(crate) fn without_store(url: &str) -> Self {
+        Self {
             url: url.to_owned(),
             schema: random_schema(),
-        };
+        }
+    }
+
+    /// A new schema with an empty store.
+    pub(crate) fn migrated(url: &str) -> Self {
+        let database = Self::without_store(url);
         database.dvt(&["migrate"]).done();
         database
+    }
+
+    /// Another one on the same server, without a store.
+    pub(crate) fn another(&self) -> Self {
+        Self::without_store(&self.url)
     }
 
     /// The command on this store.
@@ -49,6 +50,17 @@ impl Database {
         self.command(args).output().unwrap().into()
     }
 
+    /// Runs statements with the schema before all others.
+    pub(crate) fn execute(&self, sql: &str) {
+        let sql = format!("SET search_path = {}; {sql}", self.schema);
+        execute(&self.url, sql).unwrap();
+    }
+
+    /// The URL of the server.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The URL of another database on the same server, with a password.
     pub(crate) fn url_of(&self, database: &str, password: &str) -> String {
         let options = PgConnectOptions::from_str(&self.url).unwrap();
@@ -62,7 +74,11 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        drop_schema(&self.url, &self.schema);
+        let sql = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.schema);
+        // No panic: this runs while a failed test unwinds, too.
+        if let Err(error) = execute(&self.url, sql) {
+            eprintln!("schema {} is left behind: {error}", self.schema);
+        }
     }
 }
 
@@ -84,25 +100,21 @@ pub(crate) fn bare(args: &[&str]) -> Command {
 
 /// A name that nobody else has.
 pub(crate) fn random_schema() -> String {
-    format!("dvt_it_{}", uuid::Uuid::new_v4().simple())
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    format!("dvt_it_{}", &random[..16])
 }
 
-/// Removes a schema with all that is in it.
-fn drop_schema(url: &str, schema: &str) {
+fn execute(url: &str, sql: String) -> Result<(), sqlx::Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()
-        .unwrap();
-    let dropped = runtime.block_on(async {
+        .build()?;
+    runtime.block_on(async {
         let mut connection = PgConnection::connect(url).await?;
-        let sql = AssertSqlSafe(format!("DROP SCHEMA IF EXISTS {schema} CASCADE"));
-        sqlx::raw_sql(sql).execute(&mut connection).await?;
+        sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(&mut connection)
+            .await?;
         connection.close().await
-    });
-    // No panic: this runs while a failed test unwinds, too.
-    if let Err(error) = dropped {
-        eprintln!("schema {schema} is left behind: {error}");
-    }
+    })
 }
 
 impl Ran {
@@ -118,20 +130,5 @@ impl Ran {
         lines
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
-    }
-
-    /// Standard output as the one JSON value that it is.
-    pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
-        Self {
-            code: output.status.code().expect("the command is not killed"),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
     }
 }

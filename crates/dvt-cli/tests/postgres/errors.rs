@@ -1,6 +1,6 @@
 //! Stores that are not there, and who named them.
 
-use crate::database::{Database, bare, random_schema};
+use crate::database::{Database, Ran, bare, random_schema};
 
 pub(crate) fn a_password_is_never_printed(database: &Database) {
     // A database that is not there, since a server that trusts everybody takes any password.
@@ -12,7 +12,7 @@ pub(crate) fn a_password_is_never_printed(database: &Database) {
     ] {
         let mut command = bare(args);
         command.envs(variable.map(|name| (name, &url)));
-        let refused = crate::database::Ran::from(command.output().unwrap());
+        let refused = Ran::from(command.output().unwrap());
         assert_ne!(refused.code, 0, "{refused:?}");
         assert!(refused.err.starts_with("error: "), "{refused:?}");
         assert!(!format!("{refused:?}").contains("horse"), "{refused:?}");
@@ -33,13 +33,13 @@ pub(crate) fn the_variables_name_store_and_schema(database: &Database) {
     let listed = |variables: &[(&str, &str)], args: &[&str]| {
         let mut command = bare(&[&["runs"], args].concat());
         command.envs(variables.iter().copied());
-        crate::database::Ran::from(command.output().unwrap())
+        Ran::from(command.output().unwrap())
     };
     let elsewhere = "mysql://elsewhere";
     let schema = ["--schema", &database.schema];
-    let by_variable = [("DVT_STORE", &*database.url), ("DATABASE_URL", elsewhere)];
+    let by_variable = [("DVT_STORE", database.url()), ("DATABASE_URL", elsewhere)];
     listed(&by_variable, &schema).done();
-    let by_option = ["--store", &database.url];
+    let by_option = ["--store", database.url()];
     listed(&[("DVT_STORE", elsewhere)], &[schema, by_option].concat()).done();
     let refused = listed(&[("DATABASE_URL", elsewhere)], &schema);
     assert_eq!(refused.code, 2, "{refused:?}");

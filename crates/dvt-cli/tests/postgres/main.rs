@@ -1,4 +1,5 @@
-//! The command on a real PostgreSQL, named by `DATABASE_URL`, in schemas `dvt_it_…` that it removes again.
+//! The command on a real PostgreSQL, named by `DATABASE_URL`, in schemas `dvt_it_…` that it removes again:
+//! `DVT_PG_INTEGRATION=1 DATABASE_URL=postgres://… cargo test -p dvt-cli --test postgres`.
 #![expect(
     clippy::expect_used,
     clippy::panic,
@@ -13,77 +14,76 @@ use libtest_mimic::{Arguments, Trial};
 mod database;
 mod drain;
 mod errors;
+mod migrate;
+#[path = "../common/ran.rs"]
+mod ran;
 mod reading;
 mod same_as_memory;
 
 use self::database::Database;
 
-type Test = fn(&Database);
-
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
+    let url = std::env::var("DATABASE_URL").unwrap_or_default();
+    let trials = trials(&url);
     if std::env::var("DVT_PG_INTEGRATION").as_deref() != Ok("1") {
         println!(
-            "dvt on PostgreSQL: left out, it needs DVT_PG_INTEGRATION=1 and a server in DATABASE_URL"
+            "dvt on PostgreSQL: {} tests are left out, they need DVT_PG_INTEGRATION=1 and a server in DATABASE_URL",
+            trials.len()
         );
         return ExitCode::SUCCESS;
     }
-    let url = std::env::var("DATABASE_URL").unwrap_or_default();
     if url.is_empty() {
         eprintln!(
             "dvt on PostgreSQL: DVT_PG_INTEGRATION=1 asks for these tests, and DATABASE_URL names no server"
         );
         return ExitCode::FAILURE;
     }
-    let tests: [(&str, Test); 11] = [
-        (
-            "recording_twice_appends_nothing",
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Tests by their paths, each with a fixture of its own.
+macro_rules! trials {
+    ($url:ident, $fixture:path, [$($module:ident::$test:ident,)+]) => {
+        [$({
+            let url = $url.to_owned();
+            Trial::test(concat!(stringify!($module), "::", stringify!($test)), move || {
+                $module::$test(&$fixture(&url));
+                Ok(())
+            })
+        }),+]
+    };
+}
+
+fn trials(url: &str) -> Vec<Trial> {
+    let on_nothing = trials!(
+        url,
+        Database::without_store,
+        [
+            migrate::each_migration_is_applied_and_then_already_there,
+            migrate::looking_changes_nothing,
+            migrate::json_has_stable_names,
+            migrate::the_dump_is_what_migrating_does,
+            migrate::a_refusal_is_a_failure_of_the_store,
+            migrate::killed_after_any_line_it_goes_on_where_it_was,
+        ]
+    );
+    let on_a_store = trials!(
+        url,
+        Database::migrated,
+        [
             same_as_memory::recording_twice_appends_nothing,
-        ),
-        (
-            "a_run_is_drawn_as_on_memory",
             same_as_memory::a_run_is_drawn_as_on_memory,
-        ),
-        (
-            "events_are_delivered_as_on_memory",
             same_as_memory::events_are_delivered_as_on_memory,
-        ),
-        ("runs_are_listed", reading::runs_are_listed),
-        (
-            "a_shown_run_tells_where_it_stands",
+            reading::runs_are_listed,
             reading::a_shown_run_tells_where_it_stands,
-        ),
-        (
-            "a_log_is_what_a_drain_delivers",
             reading::a_log_is_what_a_drain_delivers,
-        ),
-        (
-            "a_second_drain_delivers_nothing",
             drain::a_second_drain_delivers_nothing,
-        ),
-        (
-            "a_closed_pipe_acknowledges_nothing",
             drain::a_closed_pipe_acknowledges_nothing,
-        ),
-        (
-            "a_password_is_never_printed",
             errors::a_password_is_never_printed,
-        ),
-        (
-            "a_missing_schema_names_the_remedy",
             errors::a_missing_schema_names_the_remedy,
-        ),
-        (
-            "the_variables_name_store_and_schema",
             errors::the_variables_name_store_and_schema,
-        ),
-    ];
-    let trials = tests.map(|(name, test)| {
-        let url = url.clone();
-        Trial::test(name, move || {
-            test(&Database::migrated(&url));
-            Ok(())
-        })
-    });
-    libtest_mimic::run(&arguments, trials.into()).exit_code()
+        ]
+    );
+    on_nothing.into_iter().chain(on_a_store).collect()
 }
