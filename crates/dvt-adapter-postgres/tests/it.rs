@@ -14,6 +14,8 @@ use libtest_mimic::{Arguments, Trial};
 mod catalogue;
 #[path = "it/conformance.rs"]
 mod conformance;
+#[path = "it/ground.rs"]
+mod ground;
 #[path = "it/interrupted.rs"]
 mod interrupted;
 #[path = "it/migrations.rs"]
@@ -22,6 +24,8 @@ mod migrations;
 mod privileges;
 #[path = "it/refusals.rs"]
 mod refusals;
+#[path = "it/round_trips.rs"]
+mod round_trips;
 #[path = "it/runtime_role.rs"]
 mod runtime_role;
 #[path = "it/server.rs"]
@@ -30,6 +34,8 @@ mod server;
 mod settings;
 #[path = "it/trial.rs"]
 mod trial;
+#[path = "it/wiretap.rs"]
+mod wiretap;
 
 fn main() -> ExitCode {
     if let Some(outcome) = interrupted::child() {
@@ -43,6 +49,7 @@ fn main() -> ExitCode {
         privileges::trials(),
         runtime_role::trials(),
         settings::trials(),
+        round_trips::trials(),
     ];
     let own = tests.into_iter().flatten().map(trial::Test::into_trial);
     let trials: Vec<Trial> = conformance::trials().into_iter().chain(own).collect();
