@@ -10,10 +10,14 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
+#[path = "it/append_in.rs"]
+mod append_in;
 #[path = "it/catalogue.rs"]
 mod catalogue;
 #[path = "it/conformance.rs"]
 mod conformance;
+#[path = "it/contention.rs"]
+mod contention;
 #[path = "it/ground.rs"]
 mod ground;
 #[path = "it/interrupted.rs"]
@@ -50,6 +54,8 @@ fn main() -> ExitCode {
         runtime_role::trials(),
         settings::trials(),
         round_trips::trials(),
+        append_in::trials(),
+        contention::trials(),
     ];
     let own = tests.into_iter().flatten().map(trial::Test::into_trial);
     let trials: Vec<Trial> = conformance::trials().into_iter().chain(own).collect();
