@@ -1,0 +1,118 @@
+use std::collections::HashMap;
+
+use dvt_contracts::{ClaimedRun, Lease, RunEvent, RunKey};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+/// The runs that a relay has claimed and not yet answered for.
+#[derive(Debug, Default)]
+pub(crate) struct HeldRuns {
+    runs: HashMap<RunKey, Held>,
+    bytes: u64,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) lease: Lease,
+    /// When the lease ends, at the latest, by this process's clock.
+    pub(crate) expires_at: Instant,
+    pub(crate) attempts: u32,
+    pub(crate) first_seq: u64,
+    pub(crate) events: usize,
+    /// How many of them the sink was given.
+    pub(crate) sent: usize,
+    pub(crate) phase: Phase,
+    bytes: u64,
+}
+
+/// What is being done about it.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// It has to be alone, and others are not done.
+    Waiting(Vec<RunEvent>),
+    /// The sink works on it.
+    Publishing {
+        begun_at: Instant,
+        abort: AbortHandle,
+    },
+    /// The sink failed on it, and whose fault that is must be found out.
+    Doubted,
+    /// The store is being told.
+    Settling,
+}
+
+impl Held {
+    pub(crate) fn is_publishing(&self) -> bool {
+        matches!(self.phase, Phase::Publishing { .. })
+    }
+
+    /// Whether its lease must be kept: the store is not yet being told how it went.
+    pub(crate) fn is_working(&self) -> bool {
+        !matches!(self.phase, Phase::Settling)
+    }
+}
+
+impl HeldRuns {
+    pub(crate) fn len(&self) -> usize {
+        self.runs.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// Payload bytes of all of them.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn publishing(&self) -> usize {
+        self.runs
+            .values()
+            .filter(|held| held.is_publishing())
+            .count()
+    }
+
+    /// Takes a claimed run in; it waits.
+    pub(crate) fn take_in(&mut self, claimed: ClaimedRun, expires_at: Instant) {
+        let bytes = claimed
+            .events
+            .iter()
+            .map(|event| event.event.payload().size() as u64);
+        let bytes: u64 = bytes.sum();
+        self.bytes += bytes;
+        let held = Held {
+            expires_at,
+            attempts: claimed.attempts,
+            first_seq: claimed.events.first().map_or(0, |event| event.run_seq),
+            events: claimed.events.len(),
+            sent: 0,
+            phase: Phase::Waiting(claimed.events),
+            bytes,
+            lease: claimed.lease,
+        };
+        let run = held.lease.run.clone();
+        if let Some(before) = self.runs.insert(run, held) {
+            // Its lease must have ended, or the store would not have handed the run out.
+            self.bytes -= before.bytes;
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self, run: &RunKey) -> Option<&mut Held> {
+        self.runs.get_mut(run)
+    }
+
+    pub(crate) fn remove(&mut self, run: &RunKey) -> Option<Held> {
+        let held = self.runs.remove(run)?;
+        self.bytes -= held.bytes;
+        if let Phase::Publishing { abort, .. } = &held.phase {
+            abort.abort();
+        }
+        Some(held)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Held> {
+        self.runs.values()
+    }
+}

@@ -1,0 +1,98 @@
+use std::future::Future;
+use std::sync::Arc;
+
+use dvt_contracts::{EventSink, OutboxStorage};
+use tokio::sync::Notify;
+
+use crate::engine::Engine;
+use crate::observer::RelayObserver;
+use crate::report::{RelayError, RelayMode, RelayReport};
+use crate::settings::RelaySettings;
+
+/// Delivers an outbox to a sink: each run's events in order, many runs at once.
+///
+/// # What an observer can rely on
+///
+/// - Events are acknowledged after the sink has stored them, never before. A crash in between redelivers them with the same
+///   event ids and counts no attempt.
+/// - The sink is never called for a run whose lease has ended, as far as this process can know: a lease is lengthened while
+///   it is worked under, and the work ends when it is lost.
+/// - An event is charged a failed attempt when the sink refuses it, or when the sink fails on it while other runs get
+///   through. While nobody gets through, nobody is charged.
+/// - A run that was claimed again and again and never finished is worked on alone.
+#[derive(Debug)]
+pub struct Relay {
+    store: Arc<dyn OutboxStorage>,
+    sink: Arc<dyn EventSink>,
+    settings: RelaySettings,
+    observer: Arc<dyn RelayObserver>,
+    wake: Arc<Notify>,
+}
+
+/// Tells a relay that there is work, so that it need not wait for its next look. A hint: lost ones cost time only.
+#[derive(Debug, Clone)]
+pub struct RelayWaker(Arc<Notify>);
+
+impl RelayWaker {
+    /// Something was appended.
+    pub fn wake(&self) {
+        self.0.notify_one();
+    }
+}
+
+impl Relay {
+    /// A relay from this store to this sink.
+    ///
+    /// # Errors
+    /// [`RelayError::Settings`] names the bound that is out of range.
+    pub fn new(
+        store: Arc<dyn OutboxStorage>,
+        sink: Arc<dyn EventSink>,
+        settings: RelaySettings,
+    ) -> Result<Self, RelayError> {
+        settings.check()?;
+        Ok(Self {
+            store,
+            sink,
+            settings,
+            observer: Arc::new(()),
+            wake: Arc::default(),
+        })
+    }
+
+    /// The same relay, watched.
+    #[must_use]
+    pub fn with_observer(self, observer: Arc<dyn RelayObserver>) -> Self {
+        Self { observer, ..self }
+    }
+
+    /// What wakes it up.
+    #[must_use]
+    pub fn waker(&self) -> RelayWaker {
+        RelayWaker(Arc::clone(&self.wake))
+    }
+
+    /// Works until `stop` completes, or until there is no more to do. Needs a Tokio runtime with time.
+    ///
+    /// When told to stop it claims no more, finishes what is in flight within [`RelaySettings::stop_within`], and gives the
+    /// rest back. If the future is dropped, leases end by their time.
+    ///
+    /// # Errors
+    /// [`RelayError`]
+    pub async fn run(
+        &self,
+        mode: RelayMode,
+        stop: impl Future<Output = ()> + Send,
+    ) -> Result<RelayReport, RelayError> {
+        self.store
+            .bind_destination(&self.settings.destination)
+            .await?;
+        let engine = Engine::new(
+            Arc::clone(&self.store),
+            Arc::clone(&self.sink),
+            Arc::clone(&self.observer),
+            self.settings.clone(),
+        );
+        engine.run(mode, &self.wake, stop).await
+    }
+}

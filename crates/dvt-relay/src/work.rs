@@ -1,0 +1,165 @@
+//! What a relay has done by tasks, so that nothing waits for the slowest of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dvt_contracts::{
+    Acknowledgement, ClaimRequest, ClaimedRun, ErrorClass, EventSink, FailOutcome, Lease,
+    LeaseError, OutboxError, OutboxStorage, Published, RetryPolicy, RunEvent, RunKey, SafeText,
+    Stop,
+};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::chance::below;
+
+/// A task that ended.
+#[derive(Debug)]
+pub(crate) enum Done {
+    Claimed {
+        begun_at: Instant,
+        claimed: Result<Vec<ClaimedRun>, OutboxError>,
+    },
+    Published {
+        run: RunKey,
+        claim_no: u64,
+        answer: Answer,
+    },
+    Acknowledged {
+        acknowledgements: Vec<Acknowledgement>,
+        replies: Result<Vec<Result<(), LeaseError>>, OutboxError>,
+    },
+    Failed {
+        run: RunKey,
+        run_seq: u64,
+        outcome: Result<FailOutcome, OutboxError>,
+    },
+    Released {
+        runs: Vec<RunKey>,
+        replies: Result<Vec<Result<(), LeaseError>>, OutboxError>,
+    },
+    Extended {
+        begun_at: Instant,
+        leases: Vec<Lease>,
+        replies: Result<Vec<Result<Lease, LeaseError>>, OutboxError>,
+    },
+}
+
+/// What the sink said.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) published: Published,
+    /// Whether it said it itself, before its time was over.
+    pub(crate) in_time: bool,
+}
+
+/// Whether the same call may yet succeed.
+pub(crate) fn is_passing(error: &OutboxError) -> bool {
+    matches!(error.class(), ErrorClass::Transient | ErrorClass::Unknown)
+}
+
+/// Asks the store again and again until it answers for good, or until the leases concerned have ended anyway.
+async fn insist<T, F>(until: Instant, mut ask: impl FnMut() -> F + Send) -> Result<T, OutboxError>
+where
+    F: Future<Output = Result<T, OutboxError>> + Send,
+{
+    let mut ceiling = Duration::from_millis(20);
+    loop {
+        match ask().await {
+            Err(error) if is_passing(&error) && Instant::now() < until => {
+                sleep(below(ceiling)).await;
+                ceiling = (ceiling * 2).min(Duration::from_secs(1));
+            }
+            answer => return answer,
+        }
+    }
+}
+
+pub(crate) async fn claim(store: Arc<dyn OutboxStorage>, request: ClaimRequest) -> Done {
+    let begun_at = Instant::now();
+    let claimed = store.claim(&request).await;
+    Done::Claimed { begun_at, claimed }
+}
+
+pub(crate) async fn publish(
+    sink: Arc<dyn EventSink>,
+    lease: Lease,
+    events: Vec<RunEvent>,
+    within: Duration,
+) -> Done {
+    let answer = timeout(within, sink.publish(&lease.run, lease.claim_no, &events)).await;
+    let in_time = answer.is_ok();
+    let mut published = answer.unwrap_or_else(|_| Published {
+        stored: 0,
+        stop: Some(Stop::Unavailable {
+            reason: SafeText::new(format!("no answer within {within:?}")),
+            retry_after: None,
+        }),
+    });
+    published.stored = published.stored.min(events.len());
+    if published.stop.is_none() && published.stored < events.len() {
+        let reason = SafeText::new("the sink stopped early and did not say why");
+        published.stop = Some(Stop::Unknown { reason });
+    }
+    Done::Published {
+        run: lease.run,
+        claim_no: lease.claim_no,
+        answer: Answer { published, in_time },
+    }
+}
+
+pub(crate) async fn acknowledge(
+    store: Arc<dyn OutboxStorage>,
+    acknowledgements: Vec<Acknowledgement>,
+    until: Instant,
+) -> Done {
+    let replies = insist(until, || store.mark_delivered(&acknowledgements)).await;
+    Done::Acknowledged {
+        acknowledgements,
+        replies,
+    }
+}
+
+pub(crate) async fn fail(
+    store: Arc<dyn OutboxStorage>,
+    lease: Lease,
+    run_seq: u64,
+    reason: SafeText,
+    policy: RetryPolicy,
+    until: Instant,
+) -> Done {
+    let outcome = insist(until, || {
+        store.mark_failed(&lease, run_seq, &reason, &policy)
+    })
+    .await;
+    Done::Failed {
+        run: lease.run,
+        run_seq,
+        outcome,
+    }
+}
+
+pub(crate) async fn release(
+    store: Arc<dyn OutboxStorage>,
+    leases: Vec<Lease>,
+    until: Instant,
+) -> Done {
+    let replies = insist(until, || store.release(&leases)).await;
+    Done::Released {
+        runs: leases.into_iter().map(|lease| lease.run).collect(),
+        replies,
+    }
+}
+
+pub(crate) async fn extend(
+    store: Arc<dyn OutboxStorage>,
+    leases: Vec<Lease>,
+    by: Duration,
+) -> Done {
+    let begun_at = Instant::now();
+    let replies = store.extend(&leases, by).await;
+    Done::Extended {
+        begun_at,
+        leases,
+        replies,
+    }
+}

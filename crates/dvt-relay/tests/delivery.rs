@@ -1,0 +1,331 @@
+//! What arrives, in what order, and what the outbox says afterwards.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a broken fixture must fail the test"
+)]
+
+mod world;
+
+use std::time::Duration;
+
+use dvt_contracts::{
+    DeadLetterQuery, Destination, OperatorNote, OutboxStorage as _, PendingQuery, PendingState,
+};
+use dvt_relay::{RelayError, RelayMode, RelaySettings};
+use world::{Act, World};
+
+/// Longer than all attempts and back-offs of one event together.
+const LONG: Duration = Duration::from_secs(1_000);
+
+/// CASES H 71.
+#[tokio::test(start_paused = true)]
+async fn every_event_arrives_once_and_in_order() {
+    let world = World::new();
+    let runs = world.runs(200, 250).await;
+
+    let report = world.empty().await.unwrap();
+
+    let firsts = world.sink.first_arrivals();
+    for run in &runs {
+        assert!(firsts[run].iter().copied().eq(1..=250), "{run}");
+    }
+    assert_eq!(world.sink.total(), 200 * 250);
+    assert_eq!(report.delivered, 200 * 250);
+    assert_eq!(
+        (report.charged, report.leases_lost, report.cut_off),
+        (0, 0, 0)
+    );
+    assert_eq!(world.stats().await.pending_events, 0);
+}
+
+/// CASES J 89, H 73, H 74.
+#[tokio::test(start_paused = true)]
+async fn a_rejected_event_parks_its_run_after_exactly_max_attempts_and_nobody_notices() {
+    let world = World::new();
+    let runs = world.runs(100, 10).await;
+    let poison = runs[7].clone();
+    let of_poison = poison.clone();
+    let offers = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = offers.clone();
+    world.sink.does(move |run, event| {
+        if *run == of_poison && event.run_seq == 4 {
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            return Act::Reject;
+        }
+        Act::Store
+    });
+
+    world.work(world.settings(), LONG).await;
+
+    let letters = world
+        .store
+        .list_dead_letters(&DeadLetterQuery::default())
+        .await
+        .unwrap();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(
+        (&letters[0].run, letters[0].run_seq, letters[0].attempts),
+        (&poison, 4, 3)
+    );
+    assert_eq!(offers.load(std::sync::atomic::Ordering::SeqCst), 3);
+    let firsts = world.sink.first_arrivals();
+    assert_eq!(firsts[&poison], [1, 2, 3]);
+    for run in runs.iter().filter(|run| **run != poison) {
+        assert!(firsts[run].iter().copied().eq(1..=10), "{run}");
+    }
+}
+
+/// An event that the sink answers with 503, or not at all, while it takes all others.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_only_looks_like_an_outage_parks_its_run_alone() {
+    for act in [Act::Refuse503, Act::Hang, Act::Panic] {
+        let world = World::new();
+        let runs = world.runs(1_000, 3).await;
+        let poison = runs[500].clone();
+        let of_poison = poison.clone();
+        world.sink.does(
+            move |run, event| match *run == of_poison && event.run_seq == 2 {
+                true => act,
+                false => Act::Store,
+            },
+        );
+
+        world.work(world.settings(), LONG).await;
+
+        let stats = world.stats().await;
+        assert_eq!(
+            (stats.parked_runs, stats.due_runs, stats.backing_off_runs),
+            (1, 0, 0),
+            "{act:?}"
+        );
+        let letters = world
+            .store
+            .list_dead_letters(&DeadLetterQuery::default())
+            .await
+            .unwrap();
+        assert_eq!(
+            (&letters[0].run, letters[0].run_seq, letters[0].attempts),
+            (&poison, 2, 3),
+            "{act:?}"
+        );
+
+        // After the fix an operator lets it go out again.
+        world.sink.does(|_, _| Act::Store);
+        let note = OperatorNote::new("me", "the receiver is mended");
+        world
+            .store
+            .retry_dead_letter(&poison, 1, &note)
+            .await
+            .unwrap();
+        world.empty().await.unwrap();
+        let firsts = world.sink.first_arrivals();
+        assert!(firsts.values().all(|seqs| *seqs == [1, 2, 3]), "{act:?}");
+        assert_eq!(firsts.len(), 1_000);
+    }
+}
+
+/// CASES I 87.
+#[tokio::test(start_paused = true)]
+async fn an_outage_charges_nobody_however_long_it_lasts() {
+    for act in [Act::Refuse503, Act::Hang, Act::Forget] {
+        let world = World::new();
+        let runs = world.runs(300, 2).await;
+        world.sink.does(move |_, _| act);
+
+        let report = world.work(world.settings(), 2 * LONG).await;
+
+        let stats = world.stats().await;
+        assert_eq!(report.charged, 0, "{act:?}");
+        assert_eq!(
+            (
+                stats.parked_runs,
+                stats.backing_off_runs,
+                stats.pending_events
+            ),
+            (0, 0, 600),
+            "{act:?}"
+        );
+
+        world.sink.does(|_, _| Act::Store);
+        world.empty().await.unwrap();
+        let firsts = world.sink.first_arrivals();
+        assert!(runs.iter().all(|run| firsts[run] == [1, 2]), "{act:?}");
+    }
+}
+
+/// CASES E 51: what was stored without an acknowledgement comes again, with no attempt counted.
+#[tokio::test(start_paused = true)]
+async fn a_lost_reply_means_the_same_event_again() {
+    let world = World::new();
+    let runs = world.runs(2, 2).await;
+    let forgotten = std::sync::atomic::AtomicBool::new(false);
+    world.sink.does(move |_, event| {
+        let first =
+            event.run_seq == 2 && !forgotten.swap(true, std::sync::atomic::Ordering::SeqCst);
+        if first { Act::Forget } else { Act::Store }
+    });
+
+    let report = world.empty().await.unwrap();
+
+    assert_eq!(report.charged, 0);
+    let arrivals: usize = runs.iter().map(|run| world.sink.arrivals(run)[&2]).sum();
+    assert_eq!(arrivals, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_publish_keeps_its_lease() {
+    let world = World::new();
+    world.runs(3, 1).await;
+    world.sink.does(|_, _| Act::Slow(Duration::from_secs(95)));
+    let settings = RelaySettings {
+        lease: Duration::from_secs(3),
+        publish_timeout: Duration::from_secs(100),
+        ..world.settings()
+    };
+
+    let (first, second) = tokio::join!(
+        world.work(settings.clone(), Duration::from_secs(200)),
+        world.work(settings, Duration::from_secs(200)),
+    );
+
+    assert_eq!(world.sink.total(), 3);
+    assert_eq!(first.delivered + second.delivered, 3);
+    assert_eq!(first.leases_lost + second.leases_lost, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_claim_does_not_wait_for_the_slowest_run() {
+    let world = World::new();
+    let runs = world.runs(500, 1).await;
+    let slow = runs[0].clone();
+    world.sink.does(move |run, _| match *run == slow {
+        true => Act::Slow(Duration::from_secs(9)),
+        false => Act::Store,
+    });
+    let settings = RelaySettings {
+        max_runs_in_flight: 4,
+        ..world.settings()
+    };
+
+    world.work(settings, Duration::from_secs(8)).await;
+
+    assert_eq!(world.sink.total(), 500);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_relay_gives_back_what_it_cannot_finish() {
+    let world = World::new();
+    world.runs(10, 2).await;
+    world.sink.does(|_, _| Act::Hang);
+    let settings = RelaySettings {
+        publish_timeout: LONG,
+        stop_within: Duration::from_secs(2),
+        ..world.settings()
+    };
+
+    let report = world.work(settings, Duration::from_secs(5)).await;
+
+    assert_eq!(
+        (report.delivered, report.charged, report.cut_off),
+        (0, 0, 10)
+    );
+    let pending = world
+        .store
+        .list_pending(&PendingQuery::default())
+        .await
+        .unwrap();
+    assert_eq!(pending.len(), 10);
+    assert!(
+        pending
+            .iter()
+            .all(|run| run.state == PendingState::Due && run.attempts == 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_comes_at_the_latest_after_the_poll_interval_and_at_once_after_a_hint() {
+    for (hint, expected) in [
+        (false, Duration::from_secs(1)),
+        (true, Duration::from_millis(100)),
+    ] {
+        let world = World::new();
+        let relay = world.relay(world.settings());
+        let waker = relay.waker();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let stopped = async {
+            stopped.await.unwrap();
+        };
+        let working = relay.run(RelayMode::Forever, stopped);
+        let watching = async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            world.runs(1, 1).await;
+            if hint {
+                waker.wake();
+            }
+            let begun = tokio::time::Instant::now();
+            while world.sink.total() == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let took = begun.elapsed();
+            stop.send(()).unwrap();
+            took
+        };
+
+        let (report, took) = tokio::join!(working, watching);
+
+        assert_eq!(report.unwrap().delivered, 1);
+        assert!(took <= expected + Duration::from_millis(40), "{took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_destination_is_refused() {
+    let world = World::new();
+    let other = Destination::new("elsewhere:").unwrap();
+    world.store.bind_destination(&other).await.unwrap();
+
+    let refused = world.empty().await.unwrap_err();
+
+    assert!(refused.to_string().contains("elsewhere:"), "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_is_down_ends_a_relay_that_was_to_end() {
+    let world = World::new();
+    world.runs(10, 1).await;
+    world.sink.does(|_, _| Act::Refuse503);
+
+    let down = world.empty().await.unwrap_err();
+
+    assert!(matches!(down, RelayError::SinkDown { .. }), "{down}");
+    assert_eq!(world.stats().await.due_runs, 10);
+}
+
+/// CASES M, crash loops: runs that were claimed again and again and never finished go out one by one.
+#[tokio::test(start_paused = true)]
+async fn a_suspect_is_published_alone() {
+    let world = World::new();
+    let runs = world.runs(8, 1).await;
+    for _ in 0..3 {
+        let claim = dvt_conformance::fixture::claim_all();
+        world.store.claim(&claim).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(61)).await;
+    }
+    let at_once = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let most = at_once.clone();
+    world.sink.does(move |_, _| {
+        most.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Act::Slow(Duration::from_secs(1))
+    });
+
+    let begun = tokio::time::Instant::now();
+    world.empty().await.unwrap();
+
+    assert!(
+        begun.elapsed() >= Duration::from_secs(8),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(world.sink.total(), runs.len());
+}
