@@ -16,10 +16,18 @@ mod catalogue;
 mod conformance;
 #[path = "it/ground.rs"]
 mod ground;
+#[path = "it/hot.rs"]
+mod hot;
 #[path = "it/interrupted.rs"]
 mod interrupted;
+#[path = "it/landscape.rs"]
+mod landscape;
 #[path = "it/migrations.rs"]
 mod migrations;
+#[path = "it/plan.rs"]
+mod plan;
+#[path = "it/plans.rs"]
+mod plans;
 #[path = "it/privileges.rs"]
 mod privileges;
 #[path = "it/refusals.rs"]
@@ -47,6 +55,7 @@ fn main() -> ExitCode {
         privileges::trials(),
         settings::trials(),
         round_trips::trials(),
+        plans::trials(),
     ];
     let own = tests.into_iter().flatten().map(trial::Test::into_trial);
     let trials: Vec<Trial> = conformance::trials().into_iter().chain(own).collect();
