@@ -20,6 +20,8 @@ mod ground;
 mod hot;
 #[path = "it/interrupted.rs"]
 mod interrupted;
+#[path = "it/keys.rs"]
+mod keys;
 #[path = "it/landscape.rs"]
 mod landscape;
 #[path = "it/migrations.rs"]
@@ -34,6 +36,8 @@ mod privileges;
 mod refusals;
 #[path = "it/round_trips.rs"]
 mod round_trips;
+#[path = "it/sequence.rs"]
+mod sequence;
 #[path = "it/server.rs"]
 mod server;
 #[path = "it/settings.rs"]
@@ -56,6 +60,8 @@ fn main() -> ExitCode {
         settings::trials(),
         round_trips::trials(),
         plans::trials(),
+        keys::trials(),
+        sequence::trials(),
     ];
     let own = tests.into_iter().flatten().map(trial::Test::into_trial);
     let trials: Vec<Trial> = conformance::trials().into_iter().chain(own).collect();
