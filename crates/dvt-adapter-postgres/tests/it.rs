@@ -10,10 +10,14 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
+#[path = "it/append_only.rs"]
+mod append_only;
 #[path = "it/catalogue.rs"]
 mod catalogue;
 #[path = "it/conformance.rs"]
 mod conformance;
+#[path = "it/contention.rs"]
+mod contention;
 #[path = "it/ground.rs"]
 mod ground;
 #[path = "it/hot.rs"]
@@ -42,6 +46,8 @@ mod sequence;
 mod server;
 #[path = "it/settings.rs"]
 mod settings;
+#[path = "it/strangers.rs"]
+mod strangers;
 #[path = "it/trial.rs"]
 mod trial;
 #[path = "it/wiretap.rs"]
@@ -62,6 +68,9 @@ fn main() -> ExitCode {
         plans::trials(),
         keys::trials(),
         sequence::trials(),
+        append_only::trials(),
+        contention::trials(),
+        strangers::trials(),
     ];
     let own = tests.into_iter().flatten().map(trial::Test::into_trial);
     let trials: Vec<Trial> = conformance::trials().into_iter().chain(own).collect();
