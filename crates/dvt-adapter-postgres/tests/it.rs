@@ -24,6 +24,8 @@ mod ground;
 mod hot;
 #[path = "it/interrupted.rs"]
 mod interrupted;
+#[path = "it/own_server.rs"]
+mod own_server;
 #[path = "it/keys.rs"]
 mod keys;
 #[path = "it/landscape.rs"]
@@ -40,16 +42,22 @@ mod privileges;
 mod refusals;
 #[path = "it/round_trips.rs"]
 mod round_trips;
+#[path = "it/scarce.rs"]
+mod scarce;
 #[path = "it/sequence.rs"]
 mod sequence;
 #[path = "it/server.rs"]
 mod server;
 #[path = "it/settings.rs"]
 mod settings;
+#[path = "it/standby.rs"]
+mod standby;
 #[path = "it/strangers.rs"]
 mod strangers;
 #[path = "it/trial.rs"]
 mod trial;
+#[path = "it/values.rs"]
+mod values;
 #[path = "it/wiretap.rs"]
 mod wiretap;
 
@@ -71,6 +79,9 @@ fn main() -> ExitCode {
         append_only::trials(),
         contention::trials(),
         strangers::trials(),
+        values::trials(),
+        scarce::trials(),
+        standby::trials(),
     ];
     let own = tests.into_iter().flatten().map(trial::Test::into_trial);
     let trials: Vec<Trial> = conformance::trials().into_iter().chain(own).collect();
