@@ -12,6 +12,8 @@ use libtest_mimic::{Arguments, Trial};
 
 #[path = "it/catalogue.rs"]
 mod catalogue;
+#[path = "it/child.rs"]
+mod child;
 #[path = "it/conformance.rs"]
 mod conformance;
 #[path = "it/ground.rs"]
@@ -34,11 +36,13 @@ mod server;
 mod settings;
 #[path = "it/trial.rs"]
 mod trial;
+#[path = "it/two_processes.rs"]
+mod two_processes;
 #[path = "it/wiretap.rs"]
 mod wiretap;
 
 fn main() -> ExitCode {
-    if let Some(outcome) = interrupted::child() {
+    if let Some(outcome) = child::outcome() {
         return outcome;
     }
     let arguments = Arguments::from_args();
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
         runtime_role::trials(),
         settings::trials(),
         round_trips::trials(),
+        two_processes::trials(),
     ];
     let own = tests.into_iter().flatten().map(trial::Test::into_trial);
     let trials: Vec<Trial> = conformance::trials().into_iter().chain(own).collect();
