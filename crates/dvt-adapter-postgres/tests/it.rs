@@ -16,6 +16,8 @@ mod catalogue;
 mod child;
 #[path = "it/conformance.rs"]
 mod conformance;
+#[path = "it/empty_claim.rs"]
+mod empty_claim;
 #[path = "it/ground.rs"]
 mod ground;
 #[path = "it/interrupted.rs"]
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         settings::trials(),
         round_trips::trials(),
         two_processes::trials(),
+        empty_claim::trials(),
     ];
     let own = tests.into_iter().flatten().map(trial::Test::into_trial);
     let trials: Vec<Trial> = conformance::trials().into_iter().chain(own).collect();
