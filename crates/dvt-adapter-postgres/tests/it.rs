@@ -16,12 +16,16 @@ mod append_in;
 mod append_only;
 #[path = "it/catalogue.rs"]
 mod catalogue;
+#[path = "it/child.rs"]
+mod child;
 #[path = "it/conformance.rs"]
 mod conformance;
 #[path = "it/contention.rs"]
 mod contention;
 #[path = "it/crosswise.rs"]
 mod crosswise;
+#[path = "it/empty_claim.rs"]
+mod empty_claim;
 #[path = "it/ground.rs"]
 mod ground;
 #[path = "it/hot.rs"]
@@ -64,11 +68,13 @@ mod strangers;
 mod trial;
 #[path = "it/values.rs"]
 mod values;
+#[path = "it/two_processes.rs"]
+mod two_processes;
 #[path = "it/wiretap.rs"]
 mod wiretap;
 
 fn main() -> ExitCode {
-    if let Some(outcome) = interrupted::child() {
+    if let Some(outcome) = child::outcome() {
         return outcome;
     }
     let arguments = Arguments::from_args();
@@ -91,6 +97,8 @@ fn main() -> ExitCode {
         values::trials(),
         scarce::trials(),
         standby::trials(),
+        two_processes::trials(),
+        empty_claim::trials(),
     ];
     let own = tests.into_iter().flatten().map(trial::Test::into_trial);
     let trials: Vec<Trial> = conformance::trials().into_iter().chain(own).collect();
