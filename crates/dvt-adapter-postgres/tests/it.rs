@@ -24,14 +24,14 @@ mod ground;
 mod hot;
 #[path = "it/interrupted.rs"]
 mod interrupted;
-#[path = "it/own_server.rs"]
-mod own_server;
 #[path = "it/keys.rs"]
 mod keys;
 #[path = "it/landscape.rs"]
 mod landscape;
 #[path = "it/migrations.rs"]
 mod migrations;
+#[path = "it/own_server.rs"]
+mod own_server;
 #[path = "it/plan.rs"]
 mod plan;
 #[path = "it/plans.rs"]
