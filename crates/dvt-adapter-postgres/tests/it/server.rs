@@ -14,7 +14,9 @@ pub(crate) fn url() -> String {
     let given = std::env::var("DATABASE_URL");
     let given = given.expect("DVT_PG_INTEGRATION=1 needs DATABASE_URL=postgres://…");
     let mut url = Url::parse(&given).expect("DATABASE_URL is a URL");
-    let asked = url.query_pairs().any(|(name, _)| name == "sslmode" || name == "host");
+    let asked = url
+        .query_pairs()
+        .any(|(name, _)| name == "sslmode" || name == "host");
     if !asked && matches!(url.host_str(), Some("localhost" | "127.0.0.1")) {
         url.query_pairs_mut().append_pair("sslmode", "disable");
     }
@@ -135,7 +137,10 @@ pub(crate) struct TestDatabase {
 impl TestDatabase {
     /// Makes one with an encoding.
     pub(crate) async fn create(encoding: &str) -> Self {
-        Self::create_with(&format!("ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'")).await
+        Self::create_with(&format!(
+            "ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+        ))
+        .await
     }
 
     /// Makes one with any options.
