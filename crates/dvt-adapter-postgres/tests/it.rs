@@ -12,18 +12,38 @@ use libtest_mimic::{Arguments, Trial};
 
 #[path = "it/append_in.rs"]
 mod append_in;
+#[path = "it/append_only.rs"]
+mod append_only;
 #[path = "it/catalogue.rs"]
 mod catalogue;
+#[path = "it/child.rs"]
+mod child;
 #[path = "it/conformance.rs"]
 mod conformance;
 #[path = "it/contention.rs"]
 mod contention;
+#[path = "it/crosswise.rs"]
+mod crosswise;
+#[path = "it/empty_claim.rs"]
+mod empty_claim;
 #[path = "it/ground.rs"]
 mod ground;
+#[path = "it/hot.rs"]
+mod hot;
 #[path = "it/interrupted.rs"]
 mod interrupted;
+#[path = "it/keys.rs"]
+mod keys;
+#[path = "it/landscape.rs"]
+mod landscape;
 #[path = "it/migrations.rs"]
 mod migrations;
+#[path = "it/own_server.rs"]
+mod own_server;
+#[path = "it/plan.rs"]
+mod plan;
+#[path = "it/plans.rs"]
+mod plans;
 #[path = "it/privileges.rs"]
 mod privileges;
 #[path = "it/refusals.rs"]
@@ -32,17 +52,29 @@ mod refusals;
 mod round_trips;
 #[path = "it/runtime_role.rs"]
 mod runtime_role;
+#[path = "it/scarce.rs"]
+mod scarce;
+#[path = "it/sequence.rs"]
+mod sequence;
 #[path = "it/server.rs"]
 mod server;
 #[path = "it/settings.rs"]
 mod settings;
+#[path = "it/standby.rs"]
+mod standby;
+#[path = "it/strangers.rs"]
+mod strangers;
 #[path = "it/trial.rs"]
 mod trial;
+#[path = "it/values.rs"]
+mod values;
+#[path = "it/two_processes.rs"]
+mod two_processes;
 #[path = "it/wiretap.rs"]
 mod wiretap;
 
 fn main() -> ExitCode {
-    if let Some(outcome) = interrupted::child() {
+    if let Some(outcome) = child::outcome() {
         return outcome;
     }
     let arguments = Arguments::from_args();
@@ -55,7 +87,18 @@ fn main() -> ExitCode {
         settings::trials(),
         round_trips::trials(),
         append_in::trials(),
+        crosswise::trials(),
+        plans::trials(),
+        keys::trials(),
+        sequence::trials(),
+        append_only::trials(),
         contention::trials(),
+        strangers::trials(),
+        values::trials(),
+        scarce::trials(),
+        standby::trials(),
+        two_processes::trials(),
+        empty_claim::trials(),
     ];
     let own = tests.into_iter().flatten().map(trial::Test::into_trial);
     let trials: Vec<Trial> = conformance::trials().into_iter().chain(own).collect();

@@ -1,136 +1,199 @@
-//! Calls that get in each other's way.
+//! CASES B 17: losing a race is answered by trying again, for a while.
 
-use std::sync::Arc;
-
-use dvt_adapter_postgres::PostgresStore;
-use dvt_conformance::fixture::{note, run};
+use dvt_conformance::fixture::{LEASE, claim_all, metadata, note, notes, policy, run};
 use dvt_contracts::{
-    AppendOutcome, AppendRequest, Disposition, Expected, RunStateStore as _, RunStateStoreExt as _,
-    StoreError,
+    Acknowledgement, AppendRequest, BootstrapRequest, ErrorClass, Lease, OutboxStorage as _,
+    OutboxStorageExt as _, RunStateStore as _, SafeText,
 };
-use tokio::sync::Barrier;
 
-use crate::ground::Ground;
+use crate::ground::{Ground, becomes_true};
+use crate::server::{connect, execute};
 use crate::trial::{Outcome, trials};
 
-trials!(
-    two_copies_of_a_conditional_call_agree,
-    crosswise_calls_all_succeed,
-    one_key_of_many_clients_is_one_event,
-);
+trials![
+    b17_a_deadlock_is_retried,
+    b17_a_lost_race_is_retried_a_few_times_at_every_statement,
+    b17_a_race_that_is_lost_again_and_again_is_transient,
+];
 
-const ROUNDS: u64 = 1_000;
-const CALLS: usize = 10_000;
-const TASKS: usize = 4;
+/// Somebody locks two heads the wrong way round; the append is the one that the server sacrifices, and nobody notices.
+async fn b17_a_deadlock_is_retried() -> Outcome {
+    let ground = Ground::new().await;
+    let (first, second) = (ground.bootstrap("a").await, ground.bootstrap("b").await);
+    let mut wrong = ground.connection().await;
+    execute(&mut wrong, "SET deadlock_timeout = '1min'; BEGIN").await;
+    execute(
+        &mut wrong,
+        "SELECT FROM outbox WHERE run_id = 'b' FOR UPDATE",
+    )
+    .await;
+    let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
+        .fetch_one(&mut wrong)
+        .await?;
+    let before = deadlocks().await;
 
-async fn another(ground: &Ground) -> PostgresStore {
-    PostgresStore::connect(ground.schema.settings())
+    let store = ground.store.clone();
+    let requests = [&first, &second].map(|run| AppendRequest::new(run.clone(), vec![note("both")]));
+    let append = tokio::spawn(async move { store.append_batch(&requests).await });
+    let mut observer = connect().await;
+    let waits = becomes_true(async || {
+        let blocked =
+            "SELECT count(*) > 0 FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))";
+        sqlx::query_scalar(blocked)
+            .bind(pid)
+            .fetch_one(&mut observer)
+            .await
+            .unwrap()
+    });
+    assert!(waits.await, "the append does not wait");
+    // Closes the circle, and goes on when the server has broken it.
+    execute(
+        &mut wrong,
+        "SELECT FROM outbox WHERE run_id = 'a' FOR UPDATE",
+    )
+    .await;
+    execute(&mut wrong, "COMMIT").await;
+
+    for reply in append.await?? {
+        assert_eq!(reply?.head, 1);
+    }
+    assert!(
+        becomes_true(async || deadlocks().await > before).await,
+        "there was no deadlock"
+    );
+    Ok(())
+}
+
+async fn deadlocks() -> i64 {
+    let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    sqlx::query_scalar(sql)
+        .fetch_one(&mut connect().await)
         .await
         .unwrap()
 }
 
-/// CASES A 7, B 18: the second copy is what a caller sends whose reply was lost.
-async fn two_copies_of_a_conditional_call_agree() -> Outcome {
-    let ground = Ground::new().await;
-    let run = ground.bootstrap("a").await;
-    let stores = [ground.store.clone(), another(&ground).await];
-
-    for head in 0..ROUNDS {
-        let events = vec![note(&format!("k{head}"))];
-        let request = AppendRequest::new(run.clone(), events).expecting(Expected::At(head));
-        let (one, other) = tokio::join!(
-            stores[0].append_and_enqueue(request.clone()),
-            stores[1].append_and_enqueue(request.clone()),
-        );
-        let (one, other) = (one?, other?);
-        assert_eq!(one.events[0].stored, other.events[0].stored);
-        assert_eq!(one.events[0].stored.run_seq, head + 1);
-        let mut appended = [&one, &other].map(|copy| copy.events[0].disposition);
-        appended.sort_by_key(|disposition| *disposition != Disposition::Appended);
-        let duplicate = Disposition::Duplicate { same_content: true };
-        assert_eq!(appended, [Disposition::Appended, duplicate]);
-    }
-    assert_eq!(ground.log(&run).await, (1..=ROUNDS).collect::<Vec<_>>());
-    Ok(())
-}
-
-/// CASES B 21.
-async fn crosswise_calls_all_succeed() -> Outcome {
-    let ground = Ground::new().await;
-    let runs = ["a", "b", "c", "d", "e", "f"];
-    for id in runs {
-        ground.bootstrap(id).await;
-    }
-    let stores = [ground.store.clone(), another(&ground).await];
-    let barrier = Arc::new(Barrier::new(TASKS));
-
-    let tasks = (0..TASKS).map(|task| {
-        let (store, barrier) = (stores[task % 2].clone(), Arc::clone(&barrier));
-        tokio::spawn(async move {
-            barrier.wait().await;
-            let mut appended = 0;
-            for call in 0..CALLS / TASKS {
-                // Another first run, another direction and another number of runs each time.
-                let size = 2 + (call + task) % 5;
-                let at = |step: usize| match task % 2 {
-                    0 => (call + step) % runs.len(),
-                    _ => (call + runs.len() - step) % runs.len(),
-                };
-                let key = format!("{task}-{call}");
-                let requests: Vec<AppendRequest> = (0..size)
-                    .map(|step| AppendRequest::new(run(runs[at(step)]), vec![note(&key)]))
-                    .collect();
-                for reply in store.append_batch(&requests).await? {
-                    appended += reply?.events.len();
-                }
-            }
-            Ok::<usize, StoreError>(appended)
-        })
-    });
-    let mut appended = 0;
-    for task in tasks.collect::<Vec<_>>() {
-        appended += task.await??;
-    }
-
-    let mut stored = 0;
-    for id in runs {
-        let log = ground.log(&run(id)).await;
-        assert!(log.iter().copied().eq(1..=log.len() as u64), "log of {id}");
-        stored += log.len();
-    }
-    assert_eq!(stored, appended);
-    Ok(())
-}
-
-/// CASES A 4.
-async fn one_key_of_many_clients_is_one_event() -> Outcome {
-    let ground = Ground::new().await;
-    let run = ground.bootstrap("a").await;
-    let clients = 64;
-    let barrier = Arc::new(Barrier::new(clients));
-
-    let tasks = (0..clients).map(|_| {
-        let (store, barrier, run) = (ground.store.clone(), Arc::clone(&barrier), run.clone());
-        tokio::spawn(async move {
-            barrier.wait().await;
-            let request = AppendRequest::new(run, vec![note("the one")]);
-            store.append_and_enqueue(request).await
-        })
-    });
-    let mut replies: Vec<AppendOutcome> = Vec::new();
-    for task in tasks.collect::<Vec<_>>() {
-        replies.push(task.await??);
-    }
-
-    let appended = |reply: &&AppendOutcome| reply.events[0].disposition == Disposition::Appended;
-    assert_eq!(replies.iter().filter(appended).count(), 1);
-    let stored = &replies[0].events[0].stored;
-    assert!(
-        replies
-            .iter()
-            .all(|reply| reply.events[0].stored == *stored && reply.head == 1)
+/// Every write of a head fails with this state, so many times.
+async fn sabotage(ground: &Ground, state: &str, times: i64) {
+    let failing = format!(
+        "CREATE SEQUENCE IF NOT EXISTS failures;
+         ALTER SEQUENCE failures RESTART;
+         CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN
+             IF nextval('failures') <= {times} THEN RAISE EXCEPTION USING ERRCODE = '{state}'; END IF;
+             RETURN NULL;
+         END $$;
+         CREATE OR REPLACE TRIGGER sabotage BEFORE INSERT OR UPDATE ON outbox FOR EACH STATEMENT EXECUTE FUNCTION fail()"
     );
-    let next = ground.append(&run, vec![note("next")]).await?;
-    assert_eq!(next.events[0].stored.run_seq, 2);
+    execute(&mut ground.connection().await, failing).await;
+}
+
+async fn heads(ground: &Ground) -> Vec<String> {
+    let sql = "SELECT o::text FROM outbox AS o ORDER BY run_id";
+    sqlx::query_scalar(sql)
+        .fetch_all(&mut ground.connection().await)
+        .await
+        .unwrap()
+}
+
+/// Six runs with three events: the first three are leased.
+async fn six_runs(ground: &Ground) -> Result<Vec<Lease>, Box<dyn std::error::Error + Send + Sync>> {
+    for number in 1..=6 {
+        let run = ground.bootstrap(&format!("run-{number}")).await;
+        ground.append(&run, notes(1, 3)).await?;
+    }
+    let claimed = ground
+        .store
+        .claim(&dvt_contracts::ClaimRequest {
+            max_runs: 4,
+            ..claim_all()
+        })
+        .await?;
+    assert_eq!(claimed.len(), 4);
+    Ok(claimed.into_iter().map(|run| run.lease).collect())
+}
+
+async fn b17_a_lost_race_is_retried_a_few_times_at_every_statement() -> Outcome {
+    let ground = Ground::new().await;
+    let leases = six_runs(&ground).await?;
+    let store = &ground.store;
+    let bootstrap = BootstrapRequest {
+        run: run("new"),
+        metadata: metadata(),
+        events: notes(1, 1),
+    };
+
+    for state in ["40001", "40P01"] {
+        sabotage(&ground, state, 3).await;
+        let append = AppendRequest::new(run("run-6"), vec![note(state)]);
+        assert!(
+            !store.append_batch(&[append]).await?[0]
+                .as_ref()
+                .unwrap()
+                .events[0]
+                .is_duplicate()
+        );
+    }
+    sabotage(&ground, "40001", 3).await;
+    assert!(store.bootstrap_run(&bootstrap).await?.created);
+    sabotage(&ground, "40001", 3).await;
+    assert_eq!(store.claim(&claim_all()).await?.len(), 3);
+    sabotage(&ground, "40001", 3).await;
+    let extended = store.extend_one(&leases[0], LEASE).await?;
+    sabotage(&ground, "40001", 3).await;
+    store.acknowledge(&extended, 3).await?;
+    sabotage(&ground, "40001", 3).await;
+    store
+        .mark_failed(&leases[1], 1, &SafeText::new("no"), &policy(3))
+        .await?;
+    sabotage(&ground, "40001", 3).await;
+    store.release_one(&leases[2]).await?;
+    Ok(())
+}
+
+async fn b17_a_race_that_is_lost_again_and_again_is_transient() -> Outcome {
+    let ground = Ground::new().await;
+    let leases = six_runs(&ground).await?;
+    let store = &ground.store;
+    let bootstrap = BootstrapRequest {
+        run: run("new"),
+        metadata: metadata(),
+        events: notes(1, 1),
+    };
+    let append = [AppendRequest::new(run("run-6"), vec![note("more")])];
+    let (claim, error, policy) = (claim_all(), SafeText::new("no"), policy(3));
+    let delivered = [Acknowledgement {
+        lease: leases[2].clone(),
+        through: 3,
+    }];
+    let before = heads(&ground).await;
+
+    sabotage(&ground, "40001", i64::MAX).await;
+    let (bootstrapped, appended, claimed, extended, acknowledged, failed, released) = tokio::join!(
+        store.bootstrap_run(&bootstrap),
+        store.append_batch(&append),
+        store.claim(&claim),
+        store.extend(&leases[..1], LEASE),
+        store.mark_delivered(&delivered),
+        store.mark_failed(&leases[1], 1, &error, &policy),
+        store.release(&leases[3..]),
+    );
+
+    let classes = [
+        bootstrapped.unwrap_err().class(),
+        appended.unwrap_err().class(),
+        claimed.unwrap_err().class(),
+        extended.unwrap_err().class(),
+        acknowledged.unwrap_err().class(),
+        failed.unwrap_err().class(),
+        released.unwrap_err().class(),
+    ];
+    assert_eq!(classes, [ErrorClass::Transient; 7]);
+    assert_eq!(heads(&ground).await, before);
+    assert_eq!(ground.log(&run("run-6")).await, [1, 2, 3]);
+    // It was tried more than once, and not for ever.
+    let tried: i64 = sqlx::query_scalar("SELECT last_value FROM failures")
+        .fetch_one(&mut ground.connection().await)
+        .await?;
+    assert!((7 * 8..=7 * 64).contains(&tried), "{tried} tries");
     Ok(())
 }

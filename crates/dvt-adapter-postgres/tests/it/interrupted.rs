@@ -2,13 +2,14 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::pin::{Pin, pin};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::Child;
 use std::task::Poll;
 
 use dvt_adapter_postgres::{Migration, PostgresSettings, migrate, status};
 use sqlx::PgConnection;
 
 use crate::catalogue;
+use crate::child::{self, Task};
 use crate::migrations::quietly;
 use crate::server::{TestSchema, connect, random_name, url_with};
 use crate::trial::{Outcome, trials};
@@ -147,38 +148,17 @@ async fn a_session_killed_at_any_moment_leaves_nothing_behind() -> Outcome {
     Ok(())
 }
 
-const CHILD: &str = "DVT_IT_MIGRATE";
-
-/// What this program does as a child of its own tests: it migrates, and says of each migration that it is there.
-pub(crate) fn child() -> Option<ExitCode> {
-    let url = std::env::var(CHILD).ok()?;
-    let schema = std::env::var("DVT_PG_SCHEMA").ok()?.parse().ok()?;
-    let settings = PostgresSettings::from_url(&url).ok()?.with_schema(schema);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .ok()?;
-    let migrated = runtime.block_on(migrate(&settings, &mut |step| {
-        println!("{}", step.migration)
-    }));
-    Some(if migrated.is_ok() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+/// A child's task: it migrates, and says of each migration that it is there.
+pub(crate) async fn migrate_and_tell(settings: &PostgresSettings) -> Outcome {
+    migrate(settings, &mut |step| println!("{}", step.migration)).await?;
+    Ok(())
 }
 
 fn spawn(schema: &TestSchema, name: &str) -> Child {
     let url = url_with(|url| {
         url.query_pairs_mut().append_pair("application_name", name);
     });
-    Command::new(std::env::current_exe().unwrap())
-        .env(CHILD, url)
-        .env("DVT_PG_SCHEMA", schema.name().as_str())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
+    child::spawn(Task::Migrate, &url, schema)
 }
 
 async fn a_process_killed_at_any_moment_leaves_nothing_behind() -> Outcome {

@@ -32,22 +32,22 @@ const ONE: Traffic = Traffic {
 };
 
 /// A store of one connection behind the proxy.
-struct Tapped {
-    tap: Wiretap,
-    store: PostgresStore,
+pub(crate) struct Tapped {
+    pub(crate) tap: Wiretap,
+    pub(crate) store: PostgresStore,
     _schema: TestSchema,
 }
 
 impl Tapped {
     /// `None` if the server cannot be tapped.
-    async fn open() -> Result<Option<Self>, Box<dyn std::error::Error + Send + Sync>> {
+    pub(crate) async fn open() -> Result<Option<Self>, Box<dyn std::error::Error + Send + Sync>> {
         let options: PgConnectOptions = url().parse()?;
         let clear = matches!(
             options.get_ssl_mode(),
             PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer
         );
         if options.get_socket().is_some() || !clear {
-            println!("left out: round trips are counted on a TCP connection without TLS");
+            println!("left out: messages are counted on a TCP connection without TLS");
             return Ok(None);
         }
         let schema = TestSchema::create();

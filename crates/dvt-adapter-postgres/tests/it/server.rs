@@ -137,12 +137,18 @@ pub(crate) struct TestDatabase {
 impl TestDatabase {
     /// Makes one with an encoding.
     pub(crate) async fn create(encoding: &str) -> Self {
+        Self::create_with(&format!(
+            "ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+        ))
+        .await
+    }
+
+    /// Makes one with any options.
+    pub(crate) async fn create_with(options: &str) -> Self {
         let name = random_name();
-        let options =
-            format!("TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'");
         execute(
             &mut connect().await,
-            format!("CREATE DATABASE {name} {options}"),
+            format!("CREATE DATABASE {name} TEMPLATE template0 {options}"),
         )
         .await;
         let statements = vec![format!("DROP DATABASE {name} WITH (FORCE)")];

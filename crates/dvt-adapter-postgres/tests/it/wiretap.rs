@@ -43,6 +43,18 @@ struct Counters {
     sent: AtomicU64,
     readies: AtomicU64,
     connections: AtomicU64,
+    /// How many replies are still to be lost.
+    to_lose: AtomicU64,
+}
+
+impl Counters {
+    /// Whether this reply is to be lost.
+    fn loses(&self) -> bool {
+        let one_less = |left: u64| left.checked_sub(1);
+        self.to_lose
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
+            .is_ok()
+    }
 }
 
 /// The proxy. It takes connections for as long as the test's runtime lives.
@@ -85,6 +97,12 @@ impl Wiretap {
     /// How many connections it took.
     pub(crate) fn connections(&self) -> u64 {
         self.counters.connections.load(Ordering::SeqCst)
+    }
+
+    /// Loses the next replies that have rows or tell of an effect: the client's connection ends instead. If they are small,
+    /// the server has committed by then, for it sends nothing before.
+    pub(crate) fn lose_replies(&self, count: u64) {
+        self.counters.to_lose.store(count, Ordering::SeqCst);
     }
 
     /// What it has passed on. A message counts before it leaves, so a reply that has arrived is counted.
@@ -133,6 +151,9 @@ async fn pass(
             .await
             .is_err()
         {
+            return;
+        }
+        if !is_client && matches!(tag, Some(b'D' | b'C')) && counters.loses() {
             return;
         }
         count(tag, is_client, &counters);
