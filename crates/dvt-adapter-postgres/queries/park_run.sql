@@ -23,7 +23,10 @@ buried AS (
 ),
 done AS (
     UPDATE outbox AS o
-    SET due_at = NULL, lease_token = NULL, lease_expires_at = NULL, unfinished_claims = 0,
+    -- The head and the cursor as the locked row has them: constraints are checked before the server notices that the row is
+    -- newer than its snapshot, which may have seen nothing pending.
+    SET last_seq = head.last_seq, delivered_seq = head.delivered_seq,
+        due_at = NULL, lease_token = NULL, lease_expires_at = NULL, unfinished_claims = 0,
         dead_letters = o.dead_letters + 1, parked_at = head.now
     FROM head
     WHERE head.verdict = 'parked' AND o.tenant_id = $1 AND o.run_id = $2

@@ -7,7 +7,10 @@ WITH head AS MATERIALIZED (
 ),
 marked AS (
     UPDATE outbox AS o
-    SET pruned_at = clock_timestamp() + $3::bigint * interval '1 microsecond'
+    SET pruned_at = clock_timestamp() + $3::bigint * interval '1 microsecond',
+        -- As the locked row has them. The server checks constraints before it notices that the row is newer than its
+        -- snapshot: the old row's columns with the new mark would be refused.
+        last_seq = head.last_seq, delivered_seq = head.delivered_seq, due_at = NULL, parked_at = NULL
     FROM head
     WHERE o.tenant_id = $1 AND o.run_id = $2
       AND head.pruned_at IS NULL AND head.delivered_seq = head.last_seq
