@@ -10,8 +10,12 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
+#[path = "it/acknowledge_against_append.rs"]
+mod acknowledge_against_append;
 #[path = "it/append_in.rs"]
 mod append_in;
+#[path = "it/append_in_races.rs"]
+mod append_in_races;
 #[path = "it/append_only.rs"]
 mod append_only;
 #[path = "it/catalogue.rs"]
@@ -36,6 +40,8 @@ mod interrupted;
 mod keys;
 #[path = "it/landscape.rs"]
 mod landscape;
+#[path = "it/late_heads.rs"]
+mod late_heads;
 #[path = "it/migrations.rs"]
 mod migrations;
 #[path = "it/own_server.rs"]
@@ -60,16 +66,18 @@ mod sequence;
 mod server;
 #[path = "it/settings.rs"]
 mod settings;
+#[path = "it/stage.rs"]
+mod stage;
 #[path = "it/standby.rs"]
 mod standby;
 #[path = "it/strangers.rs"]
 mod strangers;
 #[path = "it/trial.rs"]
 mod trial;
-#[path = "it/values.rs"]
-mod values;
 #[path = "it/two_processes.rs"]
 mod two_processes;
+#[path = "it/values.rs"]
+mod values;
 #[path = "it/wiretap.rs"]
 mod wiretap;
 
@@ -87,6 +95,9 @@ fn main() -> ExitCode {
         settings::trials(),
         round_trips::trials(),
         append_in::trials(),
+        append_in_races::trials(),
+        late_heads::trials(),
+        acknowledge_against_append::trials(),
         crosswise::trials(),
         plans::trials(),
         keys::trials(),

@@ -1,325 +1,404 @@
-//! Appending within the caller's own transaction, on the caller's own connection.
+//! Appending within a caller's own transaction, where the caller's settings and tables are not ours.
 
 use dvt_adapter_postgres::PostgresStore;
-use dvt_conformance::fixture::{claim_all, note, notes, run, seqs};
+use dvt_conformance::fixture::{claim_all, note, payload, run};
 use dvt_contracts::{
-    AppendError, AppendRequest, ConflictPolicy, Disposition, ErrorClass, Expected,
-    OutboxStorage as _, Payload, RunStateStore as _,
+    AppendError, AppendOutcome, AppendRequest, ConflictPolicy, Disposition, Expected,
+    OutboxStorage as _, RunKey, RunStateStore as _, RunStateStoreExt as _,
 };
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Row as _};
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection, PgPool, Postgres, Transaction};
 
-use crate::ground::{Ground, becomes_true, bootstrap};
-use crate::server::{TestSchema, connect, execute, url};
+use crate::server::{TestSchema, connect, execute, random_name, url_with};
+use crate::stage::{assert_consistent, bootstrap, migrated, named, number, open, request};
 use crate::trial::{Outcome, trials};
 
-trials!(
-    business_rows_and_events_commit_together,
-    a_rollback_leaves_nothing_and_no_gap,
-    the_callers_settings_are_back_and_its_tables_untouched,
-    a_refused_request_leaves_the_transaction_usable,
-    duplicates_are_answered,
-    several_runs_go_in_one_call,
-    the_second_of_two_transactions_waits_and_goes_on,
-    a_lost_race_under_repeatable_read_is_transient,
-    a_failed_transaction_is_an_error,
-);
+trials![
+    a_commit_keeps_the_rows_of_both,
+    after_a_rollback_nothing_is_there,
+    the_callers_settings_are_back_in_the_same_transaction,
+    a_refusal_leaves_the_transaction_usable,
+    several_requests_are_answered_one_after_another,
+    an_aborted_transaction_is_an_error,
+    after_an_error_even_a_commit_keeps_nothing,
+];
 
-/// A caller with a schema of its own, in which a table is called `outbox` and another `run_events`.
-struct Caller {
-    schema: TestSchema,
-    pool: PgPool,
+/// A shop that has its own `outbox` and `run_events`, and a store next to it.
+pub(crate) struct Shop {
+    pub(crate) store: PostgresStore,
+    pub(crate) pool: PgPool,
+    pub(crate) runs: Vec<RunKey>,
+    /// The name of the pool's sessions.
+    pub(crate) name: String,
+    pub(crate) ours: TestSchema,
+    pub(crate) theirs: TestSchema,
+    pub(crate) conn: PgConnection,
 }
 
-impl Caller {
-    async fn new() -> Self {
-        let schema = TestSchema::create();
-        let name = schema.name().clone();
-        execute(
-            &mut connect().await,
-            format!(
-                "CREATE SCHEMA {name}; CREATE TABLE {name}.outbox (mine text); \
-                 CREATE TABLE {name}.run_events (mine text); CREATE TABLE {name}.orders (id bigint)"
-            ),
-        )
-        .await;
-        let path = format!("SET search_path = {name}");
-        let pool = PgPoolOptions::new()
-            .max_connections(4)
-            .after_connect(move |connection, _| {
-                let path = path.clone();
-                Box::pin(async move {
-                    connection.execute(AssertSqlSafe(path)).await?;
-                    Ok(())
-                })
-            })
-            .connect(&url())
-            .await
-            .unwrap();
-        Self { schema, pool }
+impl Shop {
+    pub(crate) async fn open() -> Self {
+        let (theirs, ours, name) = (TestSchema::create(), migrated().await, random_name());
+        let mut conn = connect().await;
+        let schema = theirs.name();
+        for statement in [
+            format!("CREATE SCHEMA {schema}"),
+            format!("CREATE TABLE {schema}.outbox (parcel text)"),
+            format!("CREATE TABLE {schema}.run_events (parcel text)"),
+            format!("INSERT INTO {schema}.outbox VALUES ('decoy')"),
+            format!("INSERT INTO {schema}.run_events VALUES ('decoy')"),
+            format!("CREATE TABLE {schema}.orders (order_no bigint PRIMARY KEY)"),
+        ] {
+            execute(&mut conn, statement).await;
+        }
+        let store = open(ours.settings()).await;
+        let runs = bootstrap(&store, &["a", "b", "c"]).await;
+        let url = url_with(|url| {
+            named(url, &name);
+            url.query_pairs_mut()
+                .append_pair("options[search_path]", schema.as_str());
+        });
+        let pool = PgPoolOptions::new().max_connections(4).connect(&url).await;
+        Self {
+            store,
+            pool: pool.unwrap(),
+            runs,
+            name,
+            ours,
+            theirs,
+            conn,
+        }
     }
 
-    async fn orders(&self) -> i64 {
-        count(&mut self.pool.acquire().await.unwrap(), "orders").await
+    /// A transaction that has written an order.
+    pub(crate) async fn order(&self, order_no: i64) -> Transaction<'static, Postgres> {
+        let mut transaction = self.pool.begin().await.unwrap();
+        let order = sqlx::query("INSERT INTO orders VALUES ($1)").bind(order_no);
+        order.execute(&mut *transaction).await.unwrap();
+        transaction
+    }
+
+    pub(crate) async fn orders(&mut self) -> i64 {
+        let sql = format!("SELECT count(*) FROM {}.orders", self.theirs.name());
+        number(&mut self.conn, &sql).await
+    }
+
+    pub(crate) async fn head(&self, run: &RunKey) -> u64 {
+        self.store.get_run(run).await.unwrap().head
+    }
+
+    /// Whatever happened, the caller's own tables are as they were, and the store's fit each other.
+    pub(crate) async fn assert_in_order(mut self) {
+        let theirs = self.theirs.name();
+        let decoys = format!(
+            "SELECT count(*) FROM {theirs}.outbox AS o FULL JOIN {theirs}.run_events AS e USING (parcel) \
+             WHERE parcel = 'decoy' AND o.parcel IS NOT NULL AND e.parcel IS NOT NULL"
+        );
+        assert_eq!(number(&mut self.conn, &decoys).await, 1);
+        let parcels = format!(
+            "SELECT (SELECT count(*) FROM {theirs}.outbox) + (SELECT count(*) FROM {theirs}.run_events)"
+        );
+        assert_eq!(number(&mut self.conn, &parcels).await, 2);
+        assert_consistent(&mut self.conn, self.ours.name()).await;
     }
 }
 
-async fn count(connection: &mut PgConnection, table: &str) -> i64 {
-    let sql = format!("SELECT count(*) FROM {table}");
-    let row = connection.fetch_one(AssertSqlSafe(sql)).await;
-    row.unwrap().get(0)
+/// Appends one event in the transaction.
+pub(crate) async fn append_one(
+    shop: &Shop,
+    transaction: &mut Transaction<'_, Postgres>,
+    request: AppendRequest,
+) -> Result<AppendOutcome, AppendError> {
+    let replies = shop.store.append_in(transaction, &[request]).await;
+    let [reply] = replies.unwrap().try_into().unwrap();
+    reply
 }
 
-async fn setting(connection: &mut PgConnection, name: &str) -> String {
-    let sql = format!("SHOW {name}");
-    let row = connection.fetch_one(AssertSqlSafe(sql)).await;
-    row.unwrap().get(0)
+async fn setting(transaction: &mut Transaction<'_, Postgres>, name: &str) -> String {
+    let shown = sqlx::query_scalar(AssertSqlSafe(format!("SHOW {name}")));
+    shown.fetch_one(&mut **transaction).await.unwrap()
 }
 
-async fn waits_for_a_lock(connection: &mut PgConnection, pid: i32) -> bool {
-    let sql = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $1";
-    let waits = sqlx::query_scalar::<_, Option<bool>>(sql).bind(pid);
-    waits.fetch_one(connection).await.unwrap() == Some(true)
-}
+async fn a_commit_keeps_the_rows_of_both() -> Outcome {
+    let mut shop = Shop::open().await;
+    let mut transaction = shop.order(1).await;
 
-/// A request without conditions for the run of the test.
-fn request(keys: &[&str]) -> [AppendRequest; 1] {
-    let events = keys.iter().map(|key| note(key)).collect();
-    [AppendRequest::new(run("a"), events)]
-}
-
-async fn ground() -> (Ground, Caller) {
-    let ground = Ground::new().await;
-    ground.bootstrap("a").await;
-    (ground, Caller::new().await)
-}
-
-async fn log(store: &PostgresStore) -> Vec<u64> {
-    seqs(&store.list_events(&run("a"), 0, 1_000).await.unwrap().events)
-}
-
-async fn business_rows_and_events_commit_together() -> Outcome {
-    let (ground, caller) = ground().await;
-
-    let mut transaction = caller.pool.begin().await?;
-    transaction.execute("INSERT INTO orders VALUES (1)").await?;
-    let replies = ground
-        .store
-        .append_in(&mut transaction, &request(&["x", "y"]))
-        .await?;
-    transaction.execute("INSERT INTO orders VALUES (2)").await?;
-    let before = (log(&ground.store).await, caller.orders().await);
+    let reply = append_one(&shop, &mut transaction, request(&shop.runs[0], note("k1"))).await?;
     transaction.commit().await?;
 
-    let outcome = replies[0].as_ref().unwrap();
-    assert_eq!(outcome.head, 2);
-    let stored = outcome.events.iter().map(|event| event.stored.clone());
-    assert_eq!(before, (vec![], 0));
-    assert_eq!(caller.orders().await, 2);
-    let page = ground.store.list_events(&run("a"), 0, 10).await?;
-    assert_eq!(page.events, stored.collect::<Vec<_>>());
-    let claimed = ground.store.claim(&claim_all()).await?;
+    assert_eq!((reply.head, reply.events[0].stored.run_seq), (1, 1));
+    assert_eq!(reply.events[0].disposition, Disposition::Appended);
+    assert_eq!(shop.orders().await, 1);
+    let page = shop.store.list_events(&shop.runs[0], 0, 10).await?;
+    assert_eq!(page.events, [reply.events[0].stored.clone()]);
+    let claimed = shop.store.claim(&claim_all()).await?;
+    assert_eq!(claimed.len(), 1);
     assert_eq!(claimed[0].events, page.events);
+    shop.assert_in_order().await;
     Ok(())
 }
 
-/// CASES C 31.
-async fn a_rollback_leaves_nothing_and_no_gap() -> Outcome {
-    let (ground, caller) = ground().await;
-
-    let mut transaction = caller.pool.begin().await?;
-    transaction.execute("INSERT INTO orders VALUES (1)").await?;
-    ground
-        .store
-        .append_in(&mut transaction, &request(&["x", "y"]))
+async fn after_a_rollback_nothing_is_there() -> Outcome {
+    let mut shop = Shop::open().await;
+    shop.store
+        .append_and_enqueue(request(&shop.runs[1], note("k1")))
         .await?;
+    shop.store.claim(&claim_all()).await?;
+    let mut transaction = shop.order(1).await;
+    let both = [
+        request(&shop.runs[0], note("k1")),
+        request(&shop.runs[1], note("k2")),
+    ];
+    let replies = shop.store.append_in(&mut transaction, &both).await?;
+    assert_eq!([replies[0].clone()?.head, replies[1].clone()?.head], [1, 2]);
+
     transaction.rollback().await?;
 
-    assert_eq!(log(&ground.store).await, [] as [u64; 0]);
-    assert_eq!(caller.orders().await, 0);
-    assert_eq!(ground.store.claim(&claim_all()).await?, []);
-    let next = ground.append(&run("a"), notes(1, 1)).await?;
-    assert_eq!(next.events[0].stored.run_seq, 1);
-    Ok(())
-}
-
-async fn the_callers_settings_are_back_and_its_tables_untouched() -> Outcome {
-    let (ground, caller) = ground().await;
-    let names = ["search_path", "enable_seqscan", "plan_cache_mode"];
-
-    let mut transaction = caller.pool.begin().await?;
-    transaction
-        .execute("SET LOCAL plan_cache_mode = force_custom_plan")
-        .await?;
-    ground
-        .store
-        .append_in(&mut transaction, &request(&["x"]))
-        .await?;
-    let mut within = Vec::new();
-    for name in names {
-        within.push(setting(&mut transaction, name).await);
-    }
-    let decoys = (
-        count(&mut transaction, "outbox").await,
-        count(&mut transaction, "run_events").await,
-    );
-    transaction.commit().await?;
-    let mut connection = caller.pool.acquire().await?;
-    let path = setting(&mut connection, "search_path").await;
-
-    let own = caller.schema.name().to_string();
-    assert_eq!(within, [own.as_str(), "on", "force_custom_plan"]);
-    assert_eq!(path, own);
-    assert_eq!(decoys, (0, 0));
-    assert_eq!(log(&ground.store).await, [1]);
-    Ok(())
-}
-
-async fn a_refused_request_leaves_the_transaction_usable() -> Outcome {
-    let (ground, caller) = ground().await;
-    ground.append(&run("a"), vec![note("x")]).await?;
-    let other = note("x").with_payload(Payload::new("1")?);
-
-    let mut transaction = caller.pool.begin().await?;
-    let conflict = AppendRequest::new(run("a"), notes(1, 1)).expecting(Expected::At(7));
-    let taken = AppendRequest::new(run("a"), vec![other]).on_conflict(ConflictPolicy::Reject);
-    let missing = AppendRequest::new(run("nowhere"), notes(1, 1));
-    let good = AppendRequest::new(run("a"), vec![note("y")]);
-    let replies = ground
-        .store
-        .append_in(&mut transaction, &[conflict, taken, missing, good])
-        .await?;
-    transaction.execute("INSERT INTO orders VALUES (1)").await?;
-    transaction.commit().await?;
-
-    let refusals = [&replies[0], &replies[1], &replies[2]].map(|reply| reply.as_ref().unwrap_err());
-    assert!(
-        matches!(
-            refusals,
-            [
-                AppendError::VersionConflict {
-                    expected: 7,
-                    actual: 1,
-                    ..
-                },
-                AppendError::IdempotencyConflict {
-                    stored: Some(_),
-                    ..
-                },
-                AppendError::RunNotFound { .. },
-            ]
-        ),
-        "{refusals:?}"
-    );
-    assert_eq!(replies[3].as_ref().unwrap().head, 2);
-    assert_eq!(log(&ground.store).await, [1, 2]);
-    assert_eq!(caller.orders().await, 1);
-    Ok(())
-}
-
-async fn duplicates_are_answered() -> Outcome {
-    let (ground, caller) = ground().await;
-    let first = ground.append(&run("a"), vec![note("x")]).await?;
-
-    let mut transaction = caller.pool.begin().await?;
-    let replies = ground
-        .store
-        .append_in(&mut transaction, &request(&["x", "y", "y"]))
-        .await?;
-    transaction.commit().await?;
-
-    let events = &replies[0].as_ref().unwrap().events;
-    let same = Disposition::Duplicate { same_content: true };
-    let dispositions = events.iter().map(|event| event.disposition);
-    assert!(dispositions.eq([same, Disposition::Appended, same]));
-    assert_eq!(events[0].stored, first.events[0].stored);
-    assert_eq!(events[1].stored, events[2].stored);
-    assert_eq!(log(&ground.store).await, [1, 2]);
-    Ok(())
-}
-
-async fn several_runs_go_in_one_call() -> Outcome {
-    let (ground, caller) = ground().await;
-    bootstrap(&ground.store, &run("b")).await;
-
-    let mut transaction = caller.pool.begin().await?;
-    let requests = ["b", "a", "b"].map(|id| AppendRequest::new(run(id), vec![note(id), note("n")]));
-    let replies = ground.store.append_in(&mut transaction, &requests).await?;
-    transaction.commit().await?;
-
-    let heads = replies.iter().map(|reply| reply.as_ref().unwrap().head);
-    assert!(heads.eq([2, 2, 2]));
-    assert_eq!(ground.log(&run("a")).await, [1, 2]);
-    assert_eq!(ground.log(&run("b")).await, [1, 2]);
-    Ok(())
-}
-
-async fn the_second_of_two_transactions_waits_and_goes_on() -> Outcome {
-    let (ground, caller) = ground().await;
-
-    let mut first = caller.pool.begin().await?;
-    let mut second = caller.pool.begin().await?;
-    ground.store.append_in(&mut first, &request(&["x"])).await?;
-    let sql = "SELECT pg_backend_pid()";
-    let waiter: i32 = second.fetch_one(sql).await?.get(0);
-    let mut observer = connect().await;
-    let (store, requests) = (ground.store.clone(), request(&["x", "y"]));
-    let (replies, committed) = tokio::join!(
-        async { store.append_in(&mut second, &requests).await },
-        async {
-            let waits = becomes_true(async || waits_for_a_lock(&mut observer, waiter).await).await;
-            assert!(waits, "the second transaction never waited");
-            first.commit().await
-        },
-    );
-    committed?;
-    second.commit().await?;
-
-    let events = replies?.remove(0)?.events;
+    assert_eq!(shop.orders().await, 0);
     assert_eq!(
-        events[0].disposition,
+        [
+            shop.head(&shop.runs[0]).await,
+            shop.head(&shop.runs[1]).await
+        ],
+        [0, 1]
+    );
+    assert!(
+        shop.store
+            .list_events(&shop.runs[0], 0, 10)
+            .await?
+            .events
+            .is_empty()
+    );
+    assert!(shop.store.claim(&claim_all()).await?.is_empty());
+    assert_eq!(shop.store.stats().await?.pending_events, 1);
+    // The number is free, and so is the key.
+    for both in both {
+        let head = shop.head(&both.run).await;
+        let reply = shop.store.append_and_enqueue(both).await?;
+        assert_eq!(reply.events[0].disposition, Disposition::Appended);
+        assert_eq!(reply.events[0].stored.run_seq, head + 1);
+    }
+    shop.assert_in_order().await;
+    Ok(())
+}
+
+async fn the_callers_settings_are_back_in_the_same_transaction() -> Outcome {
+    const NAMES: [&str; 3] = ["search_path", "plan_cache_mode", "enable_seqscan"];
+    let shop = Shop::open().await;
+    let theirs = shop.theirs.name();
+    let mut appended = 0;
+    for settings in [
+        "SELECT 1".to_owned(),
+        format!("SET LOCAL search_path = \"$user\", {theirs}, \"Odd \"\"name\"\"\""),
+        "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_seqscan = on".to_owned(),
+        "SET LOCAL plan_cache_mode = auto; SET LOCAL enable_seqscan = off".to_owned(),
+        "SET LOCAL search_path = ''".to_owned(),
+    ] {
+        let mut transaction = shop.pool.begin().await?;
+        let mut session = Vec::new();
+        let mut before = Vec::new();
+        for name in NAMES {
+            session.push(setting(&mut transaction, name).await);
+        }
+        transaction.execute(AssertSqlSafe(settings.clone())).await?;
+        for name in NAMES {
+            before.push(setting(&mut transaction, name).await);
+        }
+
+        appended += 1;
+        let event = note(&format!("k{appended}"));
+        append_one(&shop, &mut transaction, request(&shop.runs[0], event)).await?;
+
+        for (name, before) in NAMES.iter().zip(before) {
+            assert_eq!(setting(&mut transaction, name).await, before, "{settings}");
+        }
+        transaction.commit().await?;
+        let mut transaction = shop.pool.begin().await?;
+        for (name, session) in NAMES.iter().zip(session) {
+            assert_eq!(setting(&mut transaction, name).await, session, "{settings}");
+        }
+    }
+    assert_eq!(shop.head(&shop.runs[0]).await, appended);
+    shop.assert_in_order().await;
+    Ok(())
+}
+
+async fn a_refusal_leaves_the_transaction_usable() -> Outcome {
+    let mut shop = Shop::open().await;
+    let known = request(&shop.runs[0], note("k1"));
+    let stored = shop.store.append_and_enqueue(known.clone()).await?.events[0].clone();
+    let mut transaction = shop.order(1).await;
+
+    let late = request(&shop.runs[0], note("k2")).expecting(Expected::At(0));
+    let conflict = append_one(&shop, &mut transaction, late).await.unwrap_err();
+    assert_eq!(
+        conflict,
+        AppendError::VersionConflict {
+            run: shop.runs[0].clone(),
+            expected: 0,
+            actual: 1
+        }
+    );
+    let missing = request(&run("nobody"), note("k1"));
+    let missing = append_one(&shop, &mut transaction, missing).await;
+    let nobody = run("nobody");
+    assert_eq!(missing, Err(AppendError::RunNotFound { run: nobody }));
+    let other = request(&shop.runs[0], note("k1").with_payload(payload("1")));
+    let other = other.on_conflict(ConflictPolicy::Reject);
+    let refused = append_one(&shop, &mut transaction, other)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        refused,
+        AppendError::IdempotencyConflict {
+            run: shop.runs[0].clone(),
+            idempotency_key: stored.stored.event.idempotency_key().clone(),
+            stored: Some(Box::new(stored.stored.clone())),
+        }
+    );
+    shop.store
+        .append_in(
+            &mut transaction,
+            &[
+                request(&shop.runs[0], note("k2")),
+                AppendRequest::new(run("a"), vec![]),
+            ],
+        )
+        .await
+        .unwrap_err();
+    let again = append_one(&shop, &mut transaction, known.expecting(Expected::At(7))).await?;
+    assert_eq!(again.events[0].stored, stored.stored);
+    assert_eq!(
+        again.events[0].disposition,
         Disposition::Duplicate { same_content: true }
     );
-    assert_eq!(events[1].stored.run_seq, 2);
-    assert_eq!(log(&ground.store).await, [1, 2]);
-    Ok(())
-}
-
-async fn a_lost_race_under_repeatable_read_is_transient() -> Outcome {
-    let (ground, caller) = ground().await;
-
-    let mut connection = caller.pool.acquire().await?;
-    let mut transaction = connection.begin().await?;
-    transaction
-        .execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        .await?;
-    // The snapshot is taken here.
-    count(&mut transaction, "orders").await;
-    ground.append(&run("a"), vec![note("faster")]).await?;
-    let lost = ground
-        .store
-        .append_in(&mut transaction, &request(&["x"]))
-        .await;
-    transaction.rollback().await?;
-
-    assert_eq!(lost.unwrap_err().class(), ErrorClass::Transient);
-    assert_eq!(log(&ground.store).await, [1]);
-    Ok(())
-}
-
-async fn a_failed_transaction_is_an_error() -> Outcome {
-    let (ground, caller) = ground().await;
-
-    let mut transaction = caller.pool.begin().await?;
-    assert!(transaction.execute("SELECT 1 / 0").await.is_err());
-    let refused = ground
-        .store
-        .append_in(&mut transaction, &request(&["x"]))
-        .await;
-    // The server answers a COMMIT of a failed transaction with a rollback, and says so in the tag only.
+    assert_eq!(
+        append_one(&shop, &mut transaction, request(&shop.runs[0], note("k2")))
+            .await?
+            .head,
+        2
+    );
     transaction.commit().await?;
 
-    assert_eq!(refused.unwrap_err().class(), ErrorClass::Transient);
-    assert_eq!(log(&ground.store).await, [] as [u64; 0]);
+    assert_eq!(shop.orders().await, 1);
+    assert_eq!(shop.head(&shop.runs[0]).await, 2);
+    shop.assert_in_order().await;
+    Ok(())
+}
+
+async fn several_requests_are_answered_one_after_another() -> Outcome {
+    let mut shop = Shop::open().await;
+    let [a, b, c] = [0, 1, 2].map(|index| shop.runs[index].clone());
+    shop.store
+        .append_and_enqueue(request(&b, note("k1")))
+        .await?;
+    let mut transaction = shop.order(1).await;
+
+    let replies = shop
+        .store
+        .append_in(
+            &mut transaction,
+            &[
+                request(&c, note("k1")),
+                request(&a, note("k1")).expecting(Expected::At(0)),
+                AppendRequest::new(b.clone(), vec![note("k2"), note("k1"), note("k2")]),
+                request(&a, note("k2")).expecting(Expected::At(5)),
+                request(&a, note("k3")).expecting(Expected::At(1)),
+                request(&c, note("k1")),
+            ],
+        )
+        .await?;
+    transaction.commit().await?;
+
+    let told: Vec<Result<Vec<(u64, bool)>, AppendError>> = replies
+        .into_iter()
+        .map(|reply| {
+            let events = reply?.events.into_iter();
+            Ok(events
+                .map(|event| (event.stored.run_seq, event.is_duplicate()))
+                .collect())
+        })
+        .collect();
+    let conflict = AppendError::VersionConflict {
+        run: a.clone(),
+        expected: 5,
+        actual: 1,
+    };
+    assert_eq!(
+        told,
+        [
+            Ok(vec![(1, false)]),
+            Ok(vec![(1, false)]),
+            Ok(vec![(2, false), (1, true), (2, true)]),
+            Err(conflict),
+            Ok(vec![(2, false)]),
+            Ok(vec![(1, true)]),
+        ]
+    );
+    assert_eq!(
+        [
+            shop.head(&a).await,
+            shop.head(&b).await,
+            shop.head(&c).await
+        ],
+        [2, 2, 1]
+    );
+    assert_eq!(shop.orders().await, 1);
+    shop.assert_in_order().await;
+    Ok(())
+}
+
+async fn an_aborted_transaction_is_an_error() -> Outcome {
+    let mut shop = Shop::open().await;
+    shop.store
+        .append_and_enqueue(request(&shop.runs[0], note("k1")))
+        .await?;
+    let mut transaction = shop.order(1).await;
+    transaction.execute("SELECT 1 / 0").await.unwrap_err();
+
+    for key in ["k1", "k2"] {
+        let event = [request(&shop.runs[0], note(key))];
+        let error = shop.store.append_in(&mut transaction, &event).await;
+        assert!(error.is_err(), "{error:?}");
+    }
+    transaction.rollback().await?;
+
+    assert_eq!(shop.head(&shop.runs[0]).await, 1);
+    assert_eq!(shop.orders().await, 0);
+    shop.assert_in_order().await;
+    Ok(())
+}
+
+async fn after_an_error_even_a_commit_keeps_nothing() -> Outcome {
+    let mut shop = Shop::open().await;
+    let holder = crate::stage::hold(shop.ours.name(), &shop.runs[1..2]).await;
+    let mut transaction = shop.order(1).await;
+    transaction
+        .execute("SET LOCAL lock_timeout = '50ms'")
+        .await?;
+    append_one(&shop, &mut transaction, request(&shop.runs[0], note("k1"))).await?;
+
+    let error = shop
+        .store
+        .append_in(&mut transaction, &[request(&shop.runs[1], note("k1"))])
+        .await
+        .unwrap_err();
+    // The server makes a rollback of it, and says so; the driver does not.
+    transaction.commit().await?;
+    drop(holder);
+
+    assert_eq!(
+        error.class(),
+        dvt_contracts::ErrorClass::Transient,
+        "{error:?}"
+    );
+    assert_eq!(shop.orders().await, 0);
+    assert_eq!(
+        [
+            shop.head(&shop.runs[0]).await,
+            shop.head(&shop.runs[1]).await
+        ],
+        [0, 0]
+    );
+    shop.assert_in_order().await;
     Ok(())
 }
