@@ -2,7 +2,8 @@
 --
 -- $1 floor: runs due before it are left to a sweep (NULL floor), which spares walking over dead index entries.
 -- $2 most runs, $3 most events of a run, $4 most payload bytes, $5 lease in microseconds, $6 clock shift in microseconds,
--- $7 unfinished claims that make a run go alone.
+-- $7 unfinished claims that make a run go alone, $8 events at which no further run is taken: without it a claim of many runs
+-- would read all that waits in them before it could say where its bytes end.
 WITH longest AS MATERIALIZED (
     SELECT o.unfinished_claims, o.due_at, o.tenant_id, o.run_id
     FROM outbox AS o
@@ -15,9 +16,12 @@ WITH longest AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 ),
 candidate AS MATERIALIZED (
-    SELECT run.*, row_number() OVER (ORDER BY run.due_at, run.tenant_id, run.run_id) AS run_no
+    SELECT run.*, row_number() OVER (ORDER BY run.due_at, run.tenant_id, run.run_id) AS run_no,
+           sum(least(run.pending, $3::bigint)::int) OVER (
+               ORDER BY run.due_at, run.tenant_id, run.run_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+           ) AS events_before
     FROM (
-        SELECT o.tenant_id, o.run_id, o.due_at, o.delivered_seq
+        SELECT o.tenant_id, o.run_id, o.due_at, o.delivered_seq, o.last_seq - o.delivered_seq AS pending
         FROM outbox AS o
         WHERE o.due_at >= coalesce($1::timestamptz, '-infinity')
           AND o.due_at <= statement_timestamp() + $6::bigint * interval '1 microsecond'
@@ -46,11 +50,11 @@ event AS MATERIALIZED (
         ORDER BY e.run_seq
         LIMIT $3
     ) AS k
+    WHERE coalesce(c.events_before, 0) < $8::bigint
 ),
 -- After the locks, so that no lease is shorter than asked for.
 clock AS MATERIALIZED (
-    SELECT clock_timestamp() + $6::bigint * interval '1 microsecond' AS now,
-           clock_timestamp() + ($6::bigint + $5::bigint) * interval '1 microsecond' AS expires_at
+    SELECT clock_timestamp() + ($6::bigint + $5::bigint) * interval '1 microsecond' AS expires_at
     FROM event
     LIMIT 1
 ),

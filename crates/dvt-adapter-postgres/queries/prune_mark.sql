@@ -16,9 +16,6 @@ marked AS (
       AND head.pruned_at IS NULL AND head.delivered_seq = head.last_seq
       AND head.status IN ('Completed', 'Failed', 'Cancelled')
     RETURNING o.pruned_at
-),
-removed AS (
-    DELETE FROM run_checkpoints AS c WHERE c.tenant_id = $1 AND c.run_id = $2 AND EXISTS (SELECT FROM marked)
 )
 SELECT head.status, head.last_seq, head.delivered_seq,
        coalesce(head.pruned_at, (SELECT marked.pruned_at FROM marked)) AS "pruned_at: Moment"

@@ -38,7 +38,7 @@ impl Target<'_> {
 /// The requests for one run that have no reply yet.
 struct Queue<'a> {
     rest: &'a [(usize, &'a AppendRequest)],
-    /// Set once requests that went together had to be taken apart.
+    /// Set if the next one goes alone, since together with others it could not be answered.
     one_by_one: bool,
 }
 
@@ -98,6 +98,10 @@ pub(crate) async fn append(
                         replies[*index] = Some(reply);
                     }
                     queue.rest = rest;
+                    queue.one_by_one = false;
+                    // A call of many statements takes as long as it takes, but each of them has its time.
+                    call.renew();
+                    races = 0;
                 }
                 Judged::TakeApart => queue.one_by_one = true,
                 Judged::AskForTheRest => {
@@ -111,7 +115,8 @@ pub(crate) async fn append(
         }
         if raced {
             races += 1;
-            call.back_off(races).await?;
+            let waited = call.back_off(races).await;
+            waited.map_err(|fault| call.fault(fault))?;
         }
     }
     let missing = || Fault::Corrupt("a request got no reply".to_owned());

@@ -4,7 +4,7 @@ use deadpool::managed::{Manager, Metrics, RecycleResult};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
 use crate::fault::Fault;
-use crate::migrations;
+use crate::server::Server;
 use crate::settings::PostgresSettings;
 
 /// A connection that was idle for longer is asked whether it is alive; a busy one never is.
@@ -29,42 +29,9 @@ impl Connector {
     }
 
     async fn check(&self, connection: &mut PgConnection) -> Result<(), Fault> {
-        let found: (Option<String>, String, i32) = sqlx::query_as(
-            "SELECT current_schema()::text, current_setting('server_encoding'), \
-             current_setting('server_version_num')::int",
-        )
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(|source| self.unreachable(source))?;
-        let (schema, encoding, version) = found;
-        let unfit = |reason: String| {
-            Err(Fault::Unfit {
-                place: self.place(),
-                reason,
-            })
-        };
-        let expected = self.settings.schema().as_str();
-        if version < 140_000 {
-            return unfit(format!(
-                "the server is PostgreSQL {}, 14 or newer is needed",
-                version / 10_000
-            ));
-        }
-        if encoding != "UTF8" {
-            return unfit(format!(
-                "the database's encoding is {encoding}, create one with UTF8"
-            ));
-        }
-        if schema.as_deref() != Some(expected) {
-            let name = self.settings.schema();
-            let there = migrations::check(connection, name).await;
-            there.map_err(|source| self.unreachable(source))??;
-            return unfit(
-                "it is not the search_path that was asked for: connect to the server itself, or to a pooler in session mode"
-                    .to_owned(),
-            );
-        }
-        Ok(())
+        let server = Server::ask(connection).await;
+        let server = server.map_err(|source| self.unreachable(source))?;
+        Ok(server.check(&self.settings.search_path())?)
     }
 }
 

@@ -19,6 +19,10 @@ use crate::statement::Statement;
 /// more than 8 times.
 const ATTEMPTS: u32 = 32;
 
+/// How long an idle connection may take to show that it is alive: so short that a pool full of dead ones is through long
+/// before a call's deadline.
+const PING: Duration = Duration::from_millis(500);
+
 /// The pool, and the one way to use it.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
@@ -40,7 +44,13 @@ impl Call {
         self.effect = true;
     }
 
-    fn fault(&self, fault: Fault) -> Fault {
+    /// Begins the time anew: the call got ahead.
+    pub(crate) fn renew(&mut self) {
+        self.deadline = Instant::now() + self.length;
+    }
+
+    /// What a failure means after all that the call did.
+    pub(crate) fn fault(&self, fault: Fault) -> Fault {
         if self.effect {
             Fault::AfterEffect(Box::new(fault))
         } else {
@@ -48,10 +58,10 @@ impl Call {
         }
     }
 
-    /// Waits a moment before a statement is sent again: full jitter below 1, 2, 4 … 64 ms.
+    /// Waits a moment before a statement is sent again: full jitter below 2, 4, 8 … 64 ms.
     pub(crate) async fn back_off(&self, attempt: u32) -> Result<(), Fault> {
         if attempt >= ATTEMPTS {
-            return Err(self.fault(Fault::Contended { attempts: attempt }));
+            return Err(Fault::Contended { attempts: attempt });
         }
         let ceiling = 1_000_u64 << attempt.min(6);
         // The bits of a random UUID that are random.
@@ -66,6 +76,7 @@ impl Database {
         let max_size = settings.max_connections() as usize;
         let pool = Pool::builder(Connector { settings })
             .max_size(max_size)
+            .recycle_timeout(Some(PING))
             .runtime(Runtime::Tokio1)
             .build();
         match pool {

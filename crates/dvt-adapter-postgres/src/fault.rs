@@ -3,15 +3,16 @@ use std::time::Duration;
 use dvt_contracts::{ErrorClass, OutboxError, StoreError};
 
 use crate::migrations::SchemaFault;
-use crate::sqlstate::{Cause, cause};
+use crate::server::ServerFault;
+use crate::sqlstate::{Cause, cause, may_connect_later};
 
 /// What went wrong below the ports, in precise words.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
     #[error("cannot connect to {place}: is the server up, and are the settings right?")]
     Connect { place: String, source: sqlx::Error },
-    #[error("{place} is not fit for a store: {reason}")]
-    Unfit { place: String, reason: String },
+    #[error(transparent)]
+    Server(#[from] ServerFault),
     #[error(transparent)]
     Schema(#[from] SchemaFault),
     #[error(
@@ -66,11 +67,9 @@ impl Fault {
     /// What a caller should do.
     pub(crate) fn class(&self) -> ErrorClass {
         match self {
-            Self::Connect { source, .. } => match cause(source) {
-                Cause::Refused => ErrorClass::Caller,
-                _ => ErrorClass::Transient,
-            },
-            Self::Unfit { .. } | Self::Schema(_) | Self::Closed | Self::Refused(_) => {
+            Self::Connect { source, .. } if may_connect_later(source) => ErrorClass::Transient,
+            Self::Connect { .. } => ErrorClass::Caller,
+            Self::Server(_) | Self::Schema(_) | Self::Closed | Self::Refused(_) => {
                 ErrorClass::Caller
             }
             Self::NoConnection { .. }

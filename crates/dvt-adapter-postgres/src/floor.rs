@@ -34,9 +34,14 @@ impl Floor {
             .map(|state| state.floor)
     }
 
-    /// Takes note of a claim: whether it swept, and the oldest due time that it met.
-    pub(crate) fn met(&self, swept: bool, oldest: Option<Timestamp>) {
+    /// Takes note of a claim: the floor that it used, none if it swept, and the oldest due time that it met. One that began
+    /// before the floor changed changes nothing: it has not seen what the sweep found below.
+    pub(crate) fn met(&self, used: Option<Timestamp>, oldest: Option<Timestamp>) {
         let mut state = self.lock();
+        let swept = used.is_none();
+        if !swept && state.map(|state| state.floor) != used {
+            return;
+        }
         let Some(oldest) = oldest else {
             *state = None;
             return;
@@ -56,5 +61,40 @@ impl Floor {
     fn lock(&self) -> MutexGuard<'_, Option<State>> {
         // A moment and a floor: whole whatever happened.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Option<Timestamp> {
+        Timestamp::from_micros(seconds * 1_000_000).ok()
+    }
+
+    #[test]
+    fn a_claim_from_before_a_sweep_does_not_raise_the_floor_again() {
+        let floor = Floor::default();
+        floor.met(None, at(1_000));
+        let before = floor.next();
+        floor.met(None, at(500));
+        let found = floor.next();
+
+        floor.met(before, at(1_001));
+
+        assert!(found < before);
+        assert_eq!(floor.next(), found);
+        floor.met(found, at(600));
+        assert!(floor.next() > found);
+    }
+
+    #[test]
+    fn nothing_found_means_a_sweep_next() {
+        let floor = Floor::default();
+        floor.met(None, at(1_000));
+
+        floor.met(None, None);
+
+        assert_eq!(floor.next(), None);
     }
 }

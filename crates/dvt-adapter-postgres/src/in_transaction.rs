@@ -14,6 +14,8 @@ struct Theirs {
     search_path: String,
     plan_cache_mode: String,
     enable_seqscan: String,
+    enable_bitmapscan: String,
+    jit: String,
 }
 
 pub(crate) async fn append_in(
@@ -22,7 +24,7 @@ pub(crate) async fn append_in(
     requests: &[AppendRequest],
 ) -> Result<Vec<Reply>, Fault> {
     let connection: &mut PgConnection = transaction;
-    let ours = format!("{},pg_temp", database.settings().schema());
+    let ours = database.settings().search_path();
     let theirs = take_over(connection, &ours).await.map_err(undone)?;
     lock_heads(connection, requests).await.map_err(undone)?;
     let mut call = database.call();
@@ -54,6 +56,8 @@ async fn hand_back(connection: &mut PgConnection, theirs: &Theirs) -> sqlx::Resu
         theirs.search_path,
         theirs.plan_cache_mode,
         theirs.enable_seqscan,
+        theirs.enable_bitmapscan,
+        theirs.jit,
     )
     .fetch_one(connection)
     .await

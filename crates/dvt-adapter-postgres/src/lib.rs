@@ -14,6 +14,7 @@ mod migrations;
 mod moment;
 mod outbox;
 mod schema_name;
+mod server;
 mod settings;
 mod sqlstate;
 mod statement;

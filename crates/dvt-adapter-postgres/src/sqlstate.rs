@@ -35,6 +35,15 @@ pub(crate) fn cause(error: &sqlx::Error) -> Cause {
     }
 }
 
+/// Whether a connection that could not be made may be made in a moment. A certificate that is refused comes as invalid data.
+pub(crate) fn may_connect_later(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::InvalidData,
+        sqlx::Error::Database(_) => cause(error) != Cause::Refused,
+        _ => false,
+    }
+}
+
 /// Whether the server has answered the statement in full, so that its connection can serve the next one.
 pub(crate) fn is_answer(error: &sqlx::Error) -> bool {
     match error {
@@ -55,6 +64,13 @@ fn is_fatal(error: &PgDatabaseError) -> bool {
 }
 
 fn database_cause(code: &str, constraint: Option<&str>, fatal: bool) -> Cause {
+    // A server that ends the session in the middle of a statement leaves its outcome open, whatever it says. Only these come
+    // before there is a session.
+    let before_session =
+        matches!(code, "53300" | "57P03" | "3D000" | "42501") || code.starts_with("28");
+    if fatal && !before_session {
+        return Cause::Lost;
+    }
     match code {
         // serialization_failure, deadlock_detected
         "40001" | "40P01" => Cause::Contention,
@@ -63,18 +79,18 @@ fn database_cause(code: &str, constraint: Option<&str>, fatal: bool) -> Cause {
         "55P03" | "57014" => Cause::Resources,
         // cannot_connect_now: starting up or shutting down
         "57P03" => Cause::Resources,
-        // read_only_sql_transaction, in_failed_sql_transaction
-        "25006" | "25P02" => Cause::WrongServer,
+        // read_only_sql_transaction, in_failed_sql_transaction, and statements that were prepared for another schema or
+        // in another session
+        "25006" | "25P02" | "0A000" | "26000" => Cause::WrongServer,
         // insufficient_privilege, undefined database, schema or table
         "42501" | "3D000" | "3F000" | "42P01" => Cause::Refused,
         _ => match code.get(..2) {
-            // insufficient resources
-            Some("53") => Cause::Resources,
+            // insufficient resources, errors of the operating system
+            Some("53" | "58") => Cause::Resources,
             // connection exceptions, operator intervention (57P01, 57P02), idle_in_transaction and such
             Some("08" | "57") => Cause::Lost,
             // invalid authorization
             Some("28") => Cause::Refused,
-            _ if fatal => Cause::Lost,
             _ => Cause::Wrong,
         },
     }
@@ -99,7 +115,12 @@ mod tests {
             ("55P03", None, false, Cause::Resources),
             ("57014", None, false, Cause::Resources),
             ("53100", None, false, Cause::Resources),
+            // The server panicked: its last record may have been written.
+            ("53100", None, true, Cause::Lost),
             ("53300", None, true, Cause::Resources),
+            ("58030", None, false, Cause::Resources),
+            ("58030", None, true, Cause::Lost),
+            ("0A000", None, false, Cause::WrongServer),
             ("57P03", None, true, Cause::Resources),
             ("57P01", None, true, Cause::Lost),
             ("57P02", None, true, Cause::Lost),

@@ -34,7 +34,7 @@ impl PostgresStore {
     /// Appends within the caller's own transaction, so that these events and the caller's rows commit together or not at
     /// all.
     ///
-    /// The runs stay locked until the transaction ends: keep it short, and name all runs of a transaction in one call, or
+    /// The runs stay locked until the transaction ends, and every call that names one of them waits so long: keep it short, and name all runs of a transaction in one call, or
     /// in the order of their keys. The transaction's settings are put back before the reply, its `search_path` among them.
     /// After an error, or if the future was dropped, the transaction must be rolled back.
     ///
@@ -51,7 +51,7 @@ impl PostgresStore {
         appended.map_err(|fault: Fault| fault.store("append_in"))
     }
 
-    /// Closes the connections; calls that are under way end first. Every later call is refused.
+    /// Closes the connections; statements that are under way end first. Every later one is refused.
     pub fn close(&self) {
         self.database.close();
     }

@@ -30,7 +30,7 @@ pub(super) struct Group<'a> {
 
 /// What an answer means for a group.
 pub(super) enum Judged {
-    /// One reply for each request.
+    /// One reply for each of the first requests: all of them, or those whose keys are all known.
     Answered { replies: Vec<Reply>, wrote: bool },
     /// The requests may differ in their fate: ask for the first one alone.
     TakeApart,
@@ -179,7 +179,7 @@ impl<'a> Group<'a> {
                     wrote: false,
                 })
             }
-            _ if together && self.is_conditional() => Ok(Judged::TakeApart),
+            _ if together && self.is_conditional() => Ok(self.known_beginning(head)),
             // A known key with other content is told before the head is looked at.
             _ if let Some(conflict) = self.conflict() => Ok(self.refused(&conflict)),
             "conflict" if answer.seen_seq != Some(last_seq) => Ok(Judged::Raced),
@@ -192,6 +192,27 @@ impl<'a> Group<'a> {
                 events: unknown.len(),
             })),
             other => Err(Fault::Corrupt(format!("verdict {other:?}"))),
+        }
+    }
+
+    /// Answers the first requests if all their keys are known, which is an answer whatever they expect.
+    fn known_beginning(&self, head: u64) -> Judged {
+        let is_known = |request: &&&AppendRequest| {
+            request.events.iter().all(|event| {
+                let place = self.places.get(event.idempotency_key());
+                place.is_some_and(|place| self.known[*place].is_some())
+            })
+        };
+        let beginning = self.requests.iter().take_while(is_known);
+        let replies: Vec<Reply> = beginning
+            .map(|request| self.known_reply(request, head))
+            .collect();
+        if replies.is_empty() {
+            return Judged::TakeApart;
+        }
+        Judged::Answered {
+            replies,
+            wrote: false,
         }
     }
 
@@ -304,5 +325,19 @@ impl<'a> Group<'a> {
             replies,
             wrote: true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The digits of `status_after` are places in the statement's own list of names.
+    #[test]
+    fn the_statement_knows_the_statuses_in_the_same_order() {
+        let names = RunStatus::ALL.map(|status| format!("'{status}'"));
+        let list = format!("ARRAY[{}]", names.join(", "));
+        let statement = include_str!("../../queries/append.sql");
+        assert_eq!(statement.matches(&list).count(), 2);
     }
 }

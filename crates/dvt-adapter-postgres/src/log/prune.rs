@@ -7,8 +7,9 @@ use crate::fault::Fault;
 use crate::moment::Moment;
 use crate::statement::Statement;
 
-/// Events removed by one statement: few enough for any statement timeout.
+/// Events and payload bytes removed by one statement: few enough for the statement's timeout.
 const BATCH: u64 = 5_000;
+const BATCH_BYTES: i64 = 256 * 1024 * 1024;
 
 /// `queries/prune_mark.sql`
 struct Mark<'a> {
@@ -43,16 +44,23 @@ impl Statement for Mark<'_> {
 /// `queries/prune_remove.sql`
 struct Remove<'a>(&'a RunKey);
 
+struct RemovedRow {
+    seen: i64,
+    removed: i64,
+}
+
 impl Statement for Remove<'_> {
     const WRITES: bool = true;
-    type Reply = i64;
+    type Reply = RemovedRow;
 
     async fn execute(&self, connection: &mut PgConnection) -> sqlx::Result<Self::Reply> {
-        sqlx::query_file_scalar!(
+        sqlx::query_file_as!(
+            RemovedRow,
             "queries/prune_remove.sql",
             self.0.tenant_id.as_str(),
             self.0.run_id.as_str(),
             BATCH as i64,
+            BATCH_BYTES,
         )
         .fetch_one(connection)
         .await
@@ -89,9 +97,11 @@ pub(super) async fn prune_run(
         let mut call = database.call();
         call.had_effect();
         let batch = database.ask(&call, &Remove(run)).await.map_err(failed)?;
-        let batch = count(batch).map_err(failed)?;
-        removed += batch;
-        if batch < BATCH {
+        let (seen, gone) = (count(batch.seen), count(batch.removed));
+        let (seen, gone) = (seen.map_err(failed)?, gone.map_err(failed)?);
+        removed += gone;
+        // What was seen and not removed, another prune may be removing: look again.
+        if seen < BATCH && gone == seen {
             return Ok(PruneOutcome {
                 pruned_at: pruned_at.0,
                 removed,

@@ -4,6 +4,8 @@ use dvt_contracts::{BoxError, ErrorClass};
 use sqlx::error::DatabaseError;
 
 use super::fault::SchemaFault;
+use crate::server::ServerFault;
+use crate::sqlstate::may_connect_later;
 
 /// Why a schema is not migrated. Migrations that were reported as applied stay; the others left nothing behind, and
 /// repeating the call goes on where it stopped.
@@ -138,7 +140,7 @@ impl MigrateError {
                 ErrorClass::Transient
             }
             Some(_) => ErrorClass::Caller,
-            None if is_passing(&error) => ErrorClass::Transient,
+            None if may_connect_later(&error) => ErrorClass::Transient,
             None => ErrorClass::Caller,
         };
         Self::Connect {
@@ -184,9 +186,14 @@ impl MigrateError {
     }
 }
 
-/// Whether a failure to connect may be over in a moment. A certificate that is refused is not.
-fn is_passing(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Io(error) if error.kind() != std::io::ErrorKind::InvalidData)
+impl From<ServerFault> for MigrateError {
+    fn from(fault: ServerFault) -> Self {
+        match fault {
+            ServerFault::TooOld { found } => Self::ServerTooOld { found },
+            ServerFault::Encoding { found } => Self::Encoding { found },
+            ServerFault::SearchPath { expected, found } => Self::SearchPath { expected, found },
+        }
+    }
 }
 
 fn code(error: &dyn DatabaseError) -> String {

@@ -14,6 +14,9 @@ use crate::floor::Floor;
 use crate::moment::Moment;
 use crate::statement::Statement;
 
+/// A claim that has this many events takes no further run.
+const ENOUGH_EVENTS: i64 = 10_000;
+
 /// `queries/claim.sql`
 struct Claim<'a> {
     request: &'a ClaimRequest,
@@ -60,6 +63,7 @@ impl Statement for Claim<'_> {
             i64::try_from(request.lease.as_micros()).unwrap_or(i64::MAX),
             self.clock_shift,
             i64::from(UNFINISHED_CLAIMS_ALONE),
+            ENOUGH_EVENTS,
         )
         .fetch_all(connection)
         .await
@@ -86,7 +90,7 @@ pub(super) async fn claim(
         rows = database.ask(&call, &statement).await?;
     }
     let oldest = rows.iter().find_map(|row| row.longest_due_at);
-    floor.met(statement.floor.is_none(), oldest.map(|moment| moment.0));
+    floor.met(statement.floor, oldest.map(|moment| moment.0));
     decode(rows)
 }
 

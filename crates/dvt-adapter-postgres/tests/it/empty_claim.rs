@@ -32,9 +32,9 @@ async fn prepared() -> Result<(Ground, PgConnection), sqlx::Error> {
 }
 
 fn claim(floor: &str, clock_shift: i64) -> String {
-    let (lease, most, alone) = (60_000_000, 1_000, 3);
+    let (lease, most, alone, enough) = (60_000_000, 1_000, 3, 10_000);
     format!(
-        "EXECUTE claim ({floor}, {most}, {most}, {}, {lease}, {clock_shift}, {alone})",
+        "EXECUTE claim ({floor}, {most}, {most}, {}, {lease}, {clock_shift}, {alone}, {enough})",
         i64::MAX
     )
 }

@@ -174,24 +174,24 @@ pub(crate) fn statements() -> Vec<Hot> {
         one_run(
             "claim",
             "one run, one event",
-            "NULL, 1, 1, 1000000, 60000000, 0, 3",
+            "NULL, 1, 1, 1000000, 60000000, 0, 3, 10000",
         )
         .writes(1),
         one_run(
             "claim",
             "one run above the floor",
-            "'2000-01-01', 1, 1, 1000000, 60000000, 0, 3",
+            "'2000-01-01', 1, 1, 1000000, 60000000, 0, 3, 10000",
         )
         .writes(1),
         one_run(
             "claim",
             "nothing is due",
-            "now() + interval '1 hour', 100, 100, 1000000, 60000000, 0, 3",
+            "now() + interval '1 hour', 100, 100, 1000000, 60000000, 0, 3, 10000",
         ),
         one_run(
             "claim",
             "a hundred runs of a hundred events",
-            "NULL, 100, 100, 100000000, 60000000, 0, 3",
+            "NULL, 100, 100, 100000000, 60000000, 0, 3, 10000",
         )
         .writes(100)
         .within(8_000, 200.0),
@@ -281,7 +281,7 @@ pub(crate) fn statements() -> Vec<Hot> {
         one_run(
             "prune_remove",
             "the first five thousand of a hundred thousand",
-            &format!("'{tenant}', '{run}', 5000"),
+            &format!("'{tenant}', '{run}', 5000, 268435456"),
         )
         .writes(5000)
         .after(ended)

@@ -130,8 +130,9 @@ pub(crate) async fn write_and_tell(settings: PostgresSettings) -> Outcome {
     let store = PostgresStore::connect(settings).await?;
     println!("{READY}");
     std::io::stdin().read_line(&mut String::new())?;
+    let replies = write_all(&store, 1).await?;
     let mut out = std::io::stdout().lock();
-    for reply in write_all(&store, 1).await? {
+    for reply in replies {
         writeln!(out, "{reply}")?;
     }
     Ok(())
