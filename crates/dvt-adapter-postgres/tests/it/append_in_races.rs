@@ -7,7 +7,7 @@ use dvt_contracts::{Disposition, ErrorClass, RunStateStoreExt as _};
 use sqlx::Executor as _;
 use tokio::task::JoinSet;
 
-use crate::append_in::{Shop, append_one};
+use crate::shop::{Shop, append_one};
 use crate::stage::{request, until, waiting};
 use crate::trial::{Outcome, trials};
 

@@ -44,7 +44,10 @@ async fn completes(conn: &mut PgConnection, schema: &TestSchema) -> Outcome {
 }
 
 /// Polls a future at most so many times.
-async fn polled<F: Future>(mut future: Pin<&mut F>, mut polls: usize) -> Option<F::Output> {
+pub(crate) async fn polled<F: Future>(
+    mut future: Pin<&mut F>,
+    mut polls: usize,
+) -> Option<F::Output> {
     std::future::poll_fn(|context| {
         if polls == 0 {
             return Poll::Ready(None);
