@@ -31,6 +31,6 @@ done AS (
     FROM answer AS a
     WHERE a.verdict = 'done' AND o.tenant_id = a.tenant_id AND o.run_id = a.run_id
 )
-SELECT answer_no AS "answer_no!", verdict AS "verdict!", delivered_seq AS "delivered_seq?", claim_no AS "claim_no?",
-       expires_at AS "expires_at?: Moment"
+SELECT answer_no AS "answer_no!", verdict AS "verdict!", delivered_seq AS "delivered_seq?", NULL::bigint AS "last_seq?",
+       claim_no AS "claim_no?", expires_at AS "expires_at?: Moment"
 FROM answer

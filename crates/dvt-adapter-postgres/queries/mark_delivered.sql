@@ -36,5 +36,6 @@ done AS (
     FROM answer AS a
     WHERE a.verdict = 'done' AND o.tenant_id = a.tenant_id AND o.run_id = a.run_id
 )
-SELECT answer_no AS "answer_no!", verdict AS "verdict!", delivered_seq AS "delivered_seq?", last_seq AS "last_seq?"
+SELECT answer_no AS "answer_no!", verdict AS "verdict!", delivered_seq AS "delivered_seq?", last_seq AS "last_seq?",
+       NULL::bigint AS "claim_no?", NULL::timestamptz AS "expires_at?: Moment"
 FROM answer

@@ -35,7 +35,7 @@ pub(super) trait LeaseWork: Clone + Send + Sync + 'static {
     }
 }
 
-/// The server's answer to one work.
+/// The server's answer to one work. The statements of all works have these columns, NULL where they have nothing to tell.
 #[derive(Debug)]
 pub(super) struct Answer {
     answer_no: i64,
@@ -146,20 +146,13 @@ struct MarkDelivered<'a> {
     clock_shift: i64,
 }
 
-struct DeliveredRow {
-    answer_no: i64,
-    verdict: String,
-    delivered_seq: Option<i64>,
-    last_seq: Option<i64>,
-}
-
 impl Statement for MarkDelivered<'_> {
     const WRITES: bool = true;
-    type Reply = Vec<DeliveredRow>;
+    type Reply = Vec<Answer>;
 
     async fn execute(&self, connection: &mut PgConnection) -> sqlx::Result<Self::Reply> {
         sqlx::query_file_as!(
-            DeliveredRow,
+            Answer,
             "queries/mark_delivered.sql",
             &self.leases.tenant_ids as _,
             &self.leases.run_ids as _,
@@ -193,16 +186,7 @@ impl LeaseWork for Acknowledge {
                 .collect(),
             clock_shift: database.clock_shift(),
         };
-        let rows = database.ask(call, &statement).await?;
-        let answers = rows.into_iter().map(|row| Answer {
-            answer_no: row.answer_no,
-            verdict: row.verdict,
-            delivered_seq: row.delivered_seq,
-            last_seq: row.last_seq,
-            claim_no: None,
-            expires_at: None,
-        });
-        Ok(answers.collect())
+        database.ask(call, &statement).await
     }
 
     fn outcome(&self, _answer: &Answer) -> Result<(), Fault> {
@@ -228,21 +212,13 @@ struct ExtendLeases<'a> {
     clock_shift: i64,
 }
 
-struct ExtendedRow {
-    answer_no: i64,
-    verdict: String,
-    delivered_seq: Option<i64>,
-    claim_no: Option<i64>,
-    expires_at: Option<Moment>,
-}
-
 impl Statement for ExtendLeases<'_> {
     const WRITES: bool = true;
-    type Reply = Vec<ExtendedRow>;
+    type Reply = Vec<Answer>;
 
     async fn execute(&self, connection: &mut PgConnection) -> sqlx::Result<Self::Reply> {
         sqlx::query_file_as!(
-            ExtendedRow,
+            Answer,
             "queries/extend.sql",
             &self.leases.tenant_ids as _,
             &self.leases.run_ids as _,
@@ -269,16 +245,7 @@ impl LeaseWork for Extend {
             by: i64::try_from(by).unwrap_or(i64::MAX),
             clock_shift: database.clock_shift(),
         };
-        let rows = database.ask(call, &statement).await?;
-        let answers = rows.into_iter().map(|row| Answer {
-            answer_no: row.answer_no,
-            verdict: row.verdict,
-            delivered_seq: row.delivered_seq,
-            last_seq: None,
-            claim_no: row.claim_no,
-            expires_at: row.expires_at,
-        });
-        Ok(answers.collect())
+        database.ask(call, &statement).await
     }
 
     fn outcome(&self, answer: &Answer) -> Result<Lease, Fault> {
@@ -305,19 +272,13 @@ struct ReleaseLeases<'a> {
     clock_shift: i64,
 }
 
-struct ReleasedRow {
-    answer_no: i64,
-    verdict: String,
-    delivered_seq: Option<i64>,
-}
-
 impl Statement for ReleaseLeases<'_> {
     const WRITES: bool = true;
-    type Reply = Vec<ReleasedRow>;
+    type Reply = Vec<Answer>;
 
     async fn execute(&self, connection: &mut PgConnection) -> sqlx::Result<Self::Reply> {
         sqlx::query_file_as!(
-            ReleasedRow,
+            Answer,
             "queries/release.sql",
             &self.leases.tenant_ids as _,
             &self.leases.run_ids as _,
@@ -341,16 +302,7 @@ impl LeaseWork for Release {
             leases: LeaseColumns::of(works),
             clock_shift: database.clock_shift(),
         };
-        let rows = database.ask(call, &statement).await?;
-        let answers = rows.into_iter().map(|row| Answer {
-            answer_no: row.answer_no,
-            verdict: row.verdict,
-            delivered_seq: row.delivered_seq,
-            last_seq: None,
-            claim_no: None,
-            expires_at: None,
-        });
-        Ok(answers.collect())
+        database.ask(call, &statement).await
     }
 
     fn outcome(&self, _answer: &Answer) -> Result<(), Fault> {
