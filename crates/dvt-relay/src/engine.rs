@@ -20,6 +20,8 @@ mod leases;
 mod outcomes;
 mod stopping;
 
+/// The loop goes round at least this often, and tells it.
+const TURN: Duration = Duration::from_secs(1);
 /// So many runs are remembered as such; a relay that meets more begins anew.
 const MAX_SINGLY: usize = 10_000;
 
@@ -97,6 +99,7 @@ impl Engine {
         let mut stop = pin!(stop);
         let mut outcome = Ok(());
         while outcome.is_ok() {
+            self.observer.observe(&RelayEvent::Turned);
             self.start_work();
             if mode == RelayMode::UntilEmpty && self.is_done() {
                 break;
@@ -130,7 +133,7 @@ impl Engine {
     /// When something is to be done even if no task ends.
     fn next_moment(&self) -> Instant {
         let now = Instant::now();
-        let mut next = self.next_upkeep;
+        let mut next = self.next_upkeep.min(now + TURN);
         if let Some(verdict) = self.breaker.next_verdict() {
             next = next.min(verdict);
         }

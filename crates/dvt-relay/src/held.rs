@@ -9,6 +9,7 @@ use tokio::time::Instant;
 pub(crate) struct HeldRuns {
     runs: HashMap<RunKey, Held>,
     bytes: u64,
+    taken_in: u64,
 }
 
 /// One of them.
@@ -23,6 +24,8 @@ pub(crate) struct Held {
     /// How many of them the sink was given.
     pub(crate) sent: usize,
     pub(crate) phase: Phase,
+    /// Counts those that were taken in.
+    number: u64,
     bytes: u64,
 }
 
@@ -82,7 +85,9 @@ impl HeldRuns {
             .map(|event| event.event.payload().size() as u64);
         let bytes: u64 = bytes.sum();
         self.bytes += bytes;
+        self.taken_in += 1;
         let held = Held {
+            number: self.taken_in,
             expires_at,
             attempts: claimed.attempts,
             first_seq: claimed.events.first().map_or(0, |event| event.run_seq),
@@ -110,6 +115,17 @@ impl HeldRuns {
             abort.abort();
         }
         Some(held)
+    }
+
+    /// The runs that wait, those that were claimed first first: the store gives out what has been due longest.
+    pub(crate) fn waiting(&self) -> Vec<RunKey> {
+        let waiting = self
+            .runs
+            .values()
+            .filter(|held| matches!(held.phase, Phase::Waiting(_)));
+        let mut waiting: Vec<&Held> = waiting.collect();
+        waiting.sort_unstable_by_key(|held| held.number);
+        waiting.iter().map(|held| held.lease.run.clone()).collect()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Held> {

@@ -7,6 +7,8 @@ use dvt_contracts::{FailOutcome, OutboxError, RunKey, SafeText};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RelayEvent<'a> {
+    /// The loop goes round, as it does at least once a second: silence means that it hangs.
+    Turned,
     /// A claim came back.
     Claimed {
         /// How many runs it has.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dvt_contracts::{ClaimRequest, ClaimedRun, OutboxError, RunKey, UNFINISHED_CLAIMS_ALONE};
+use dvt_contracts::{ClaimRequest, ClaimedRun, OutboxError, UNFINISHED_CLAIMS_ALONE};
 use tokio::time::Instant;
 
 use super::Engine;
@@ -43,12 +43,7 @@ impl Engine {
         if self.alone && self.held.len() > 1 {
             return;
         }
-        let waiting = self
-            .held
-            .iter()
-            .filter(|held| matches!(held.phase, Phase::Waiting(_)));
-        let runs: Vec<RunKey> = waiting.map(|held| held.lease.run.clone()).collect();
-        for run in runs {
+        for run in self.held.waiting() {
             let Some(held) = self.held.get_mut(&run) else {
                 continue;
             };
