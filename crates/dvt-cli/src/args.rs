@@ -8,9 +8,11 @@ use dvt_contracts::{
 use crate::failure::EXIT_CODES;
 
 mod reading;
+mod relay;
 mod store;
 
-pub(crate) use self::reading::{DrainArgs, EventsArgs, RunsArgs, ShowArgs};
+pub(crate) use self::reading::{EventsArgs, RunsArgs, ShowArgs};
+pub(crate) use self::relay::{DrainArgs, RelayArgs, SinkArgs, WebhookMode};
 use self::store::ENVIRONMENT;
 pub(crate) use self::store::StoreArgs;
 
@@ -34,6 +36,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Print the log of one run.
     Events(EventsArgs),
+    /// Deliver events to a bus, a webhook or standard output as they come.
+    Relay(Box<RelayArgs>),
     /// Deliver all that is due to standard output, and acknowledge it.
     Drain(DrainArgs),
     /// Print the idempotency key that is derived from an event's coordinates.

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
@@ -16,7 +17,7 @@ pub(crate) struct Console {
 
 /// One of the two outputs, and what it can show.
 pub(crate) struct Page {
-    writer: Box<dyn Write + Send>,
+    writer: SharedWriter,
     /// Whether it understands colours.
     pub(crate) paint: Paint,
     /// Its width in columns.
@@ -40,13 +41,13 @@ impl Console {
         Self {
             out: Page {
                 // Not StdoutLock, which is bound to its thread; the buffer makes the lock per write cheap.
-                writer: Box::new(BufWriter::with_capacity(64 * 1024, out)),
+                writer: SharedWriter::new(BufWriter::with_capacity(64 * 1024, out)),
                 paint: Paint::new(out_is_terminal),
                 width,
                 is_terminal: out_is_terminal,
             },
             err: Page {
-                writer: Box::new(Forgiving(err)),
+                writer: SharedWriter::new(Forgiving(err)),
                 paint: Paint::new(err_is_terminal),
                 width,
                 is_terminal: err_is_terminal,
@@ -72,6 +73,11 @@ impl Console {
 }
 
 impl Page {
+    /// What the page writes through, for a task that outlives the borrow of the page.
+    pub(crate) fn writer(&self) -> SharedWriter {
+        self.writer.clone()
+    }
+
     /// Writes an object as one line of JSON.
     pub(crate) fn write_json(&mut self, object: &impl Serialize) -> io::Result<()> {
         serde_json::to_writer(&mut *self, object)?;
@@ -82,7 +88,7 @@ impl Page {
     #[cfg(test)]
     pub(crate) fn plain(writer: impl Write + Send + 'static) -> Self {
         Self {
-            writer: Box::new(writer),
+            writer: SharedWriter::new(writer),
             paint: Paint(false),
             width: DEFAULT_WIDTH,
             is_terminal: false,
@@ -93,7 +99,7 @@ impl Page {
 /// What a test's page was given.
 #[cfg(test)]
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Written(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
 
 #[cfg(test)]
 impl Written {
@@ -141,6 +147,10 @@ impl Console {
 impl Write for Page {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.writer.write(bytes)
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.writer.write_all(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -199,6 +209,42 @@ impl Paint {
             Tint::Bold => "1",
         };
         format!("\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+/// One writer in several hands: each call is whole, and nothing stands between two calls but the order of their callers.
+#[derive(Clone)]
+pub(crate) struct SharedWriter(Arc<Mutex<Box<dyn Write + Send>>>);
+
+impl SharedWriter {
+    /// Shares this writer.
+    pub(crate) fn new(writer: impl Write + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Box::new(writer))))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Box<dyn Write + Send>> {
+        // A writer that panicked in the middle of a line is no worse than one that failed there.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for SharedWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.lock().write(bytes)
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.lock().write_all(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.lock().flush()
+    }
+}
+
+impl fmt::Debug for SharedWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedWriter").finish_non_exhaustive()
     }
 }
 

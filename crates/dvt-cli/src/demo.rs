@@ -1,4 +1,5 @@
 use std::io::Write as _;
+use std::sync::Arc;
 
 use dvt_adapter_memory::{ManualClock, MemoryStore};
 use dvt_contracts::{EnvironmentId, InvalidIdentifier, TenantId, Timestamp};
@@ -28,12 +29,11 @@ pub(crate) async fn command(args: &DemoArgs, console: &mut Console) -> Result<Ex
     };
     let mut tally = Tally::default();
     record(input, &mut reader, &store, &mut console.err, &mut tally).await?;
-    let page = &mut console.out;
-    let receiver = drain::Receiver::stdout()?;
     if args.json {
-        drain::to_ndjson(&store, &receiver, page).await?;
+        drain::to_ndjson(Arc::new(store), console).await?;
         return Ok(Exit::Done);
     }
+    let page = &mut console.out;
     heading(page, "a dbt build, recorded")?;
     let lines = text::counted(tally.lines, "line");
     let events = text::counted(tally.appended, "event");
@@ -45,16 +45,17 @@ pub(crate) async fn command(args: &DemoArgs, console: &mut Console) -> Result<Ex
         show::run(&store, run, show::Detail::Brief, page).await?;
     }
     heading(page, "its events, delivered in order")?;
-    let mut delivered: u64 = 0;
-    drain::deliver(&store, &receiver, page, |page, _, _, event| {
-        delivered += 1;
+    let width = page.width;
+    let summary = drain::rendered(Arc::new(store), console, move |lines, _, _, event| {
         let step = event.event.step_id().map_or("", |step| step.as_str());
         let kind = event.event.event_type();
         let line = format!("→ {:>3} {kind:<13} {step}", event.run_seq);
-        writeln!(page, "{}", text::shortened(line.trim_end(), page.width))
+        // Memory takes everything.
+        let _ = writeln!(lines, "{}", text::shortened(line.trim_end(), width));
     })
     .await?;
-    let delivered = text::counted(delivered, "event");
+    let page = &mut console.out;
+    let delivered = text::counted(summary.delivered(), "event");
     writeln!(
         page,
         "{delivered} delivered and acknowledged: nothing is pending\n"

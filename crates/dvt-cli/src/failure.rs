@@ -1,7 +1,9 @@
 use std::io;
 
 use dvt_adapter_postgres::MigrateError;
-use dvt_contracts::{OutboxError, RunKey, StoreError};
+use dvt_contracts::{Destination, OutboxError, RunKey, SafeText, StoreError};
+
+use crate::text;
 
 /// How the command ends. The numbers are part of its interface: see [`EXIT_CODES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +22,10 @@ pub(crate) enum Exit {
     Output = 5,
     /// The run that was asked for is not there.
     NotFound = 6,
+    /// The sink cannot be reached, or lacks what it needs.
+    Sink = 7,
+    /// Told to stop, and not everything in flight could be finished.
+    CutOff = 8,
 }
 
 /// The exit codes as `--help` lists them.
@@ -31,7 +37,9 @@ Exit codes:
   3  the input cannot be read; what was read before is recorded
   4  the store failed; repeating the command is safe
   5  the output was closed; what could not be written is not acknowledged
-  6  the run is not there";
+  6  the run is not there
+  7  the sink cannot be reached, or lacks what it needs; nothing is lost
+  8  told to stop, and some work in flight was cut off: its events may come again";
 
 impl Exit {
     /// The number for the shell.
@@ -77,6 +85,29 @@ pub(crate) enum Failure {
     /// The schema is not what it should be, or cannot be made so.
     #[error("{}", chain(.0))]
     Migrate(#[from] MigrateError),
+    /// The outbox belongs to another receiver.
+    #[error(
+        "the outbox delivers to {bound}, not to {requested}: two receivers would split the stream. To move it for good: \
+         dvt outbox retarget --from {} --to {} --reason TEXT",
+        text::shell_word(.bound.as_str()), text::shell_word(.requested.as_str())
+    )]
+    Destination {
+        /// Where it delivers to.
+        bound: Destination,
+        /// Where it should have delivered to.
+        requested: Destination,
+    },
+    /// The sink cannot be used at all.
+    #[error("cannot deliver to {sink}: {reason}")]
+    Sink {
+        /// The sink, without a password.
+        sink: String,
+        /// Why not, and what to do.
+        reason: String,
+    },
+    /// The sink went down while a relay was to end when its work is done.
+    #[error("the sink is down: {0}; what is not acknowledged comes again")]
+    SinkDown(SafeText),
     /// The output took no more.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
@@ -96,7 +127,9 @@ impl Failure {
             | Self::Outbox(_)
             | Self::Migrate(_)
             | Self::Runtime(_) => Exit::Store,
+            Self::Destination { .. } => Exit::Store,
             Self::RunNotFound(_) => Exit::NotFound,
+            Self::Sink { .. } | Self::SinkDown(_) => Exit::Sink,
             Self::Output(_) => Exit::Output,
         }
     }
@@ -122,7 +155,7 @@ impl Failure {
 }
 
 /// An error with its causes on one line: adapters put the useful part into the source.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(source) = cause {
@@ -162,6 +195,8 @@ mod tests {
             Exit::Store,
             Exit::Output,
             Exit::NotFound,
+            Exit::Sink,
+            Exit::CutOff,
         ] {
             assert!(
                 EXIT_CODES.contains(&format!("\n  {}  ", exit.code())),

@@ -16,6 +16,7 @@ mod listing;
 mod migrate;
 mod reader;
 mod record;
+mod relay;
 mod run_object;
 mod runs;
 #[cfg(test)]
@@ -55,6 +56,7 @@ fn run(args: Args, console: &mut Console) -> Result<Exit, Failure> {
             Command::Runs(args) => runs::command(&args, console).await,
             Command::Show(args) => show::command(&args, console).await,
             Command::Events(args) => events::command(&args, console).await,
+            Command::Relay(args) => relay::command(&args, console).await,
             Command::Drain(args) => drain::command(&args, console).await,
             Command::Key(args) => key::command(&args, console),
             Command::Migrate(args) => migrate::command(&args, console).await,

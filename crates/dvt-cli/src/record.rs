@@ -37,7 +37,7 @@ pub(crate) async fn command(args: &RecordArgs, console: &mut Console) -> Result<
     recorded?;
     told?;
     if args.drain {
-        drain::to_ndjson(&*store, &drain::Receiver::stdout()?, &mut console.out).await?;
+        drain::to_ndjson(store, console).await?;
     }
     Ok(if tally.rejected > 0 {
         Exit::Rejected

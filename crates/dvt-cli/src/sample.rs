@@ -1,15 +1,26 @@
 //! A store for the tests of the commands that read one.
 
+use std::sync::Arc;
+
 use dvt_adapter_memory::{ManualClock, MemoryStore};
 use dvt_contracts::{RunKey, RunStateStore as _};
 
-use crate::console::Page;
-use crate::drain::{self, Receiver};
+use crate::console::{Console, Page};
+use crate::drain;
 use crate::reader::NdjsonReader;
 use crate::record::{Input, Tally, record};
 
 /// When the store says that everything happened.
 pub(crate) const PERSISTED_AT: &str = "2026-12-01T00:00:00Z";
+
+/// Delivers everything, and returns what a drain prints.
+pub(crate) async fn drained(store: &MemoryStore) -> String {
+    let (mut console, printed, _) = Console::kept(false);
+    drain::to_ndjson(Arc::new(store.clone()), &mut console)
+        .await
+        .unwrap();
+    printed.text()
+}
 
 /// The store of [`store`], whose runs are undelivered except for the pruned one:
 ///
@@ -24,9 +35,7 @@ pub(crate) async fn store() -> MemoryStore {
         line("acme", "old", "RunCompleted", 1, ""),
     ];
     fill(&store, &old).await;
-    drain::to_ndjson(&store, &Receiver::stdout().unwrap(), &mut Vec::new())
-        .await
-        .unwrap();
+    drained(&store).await;
     store.prune_run(&key("acme", "old")).await.unwrap();
     let provider = r#","provider_ref":{"provider":"temporal","namespace":"prod","workflow_id":"wf-1","run_id":"7"}"#;
     let lines = [

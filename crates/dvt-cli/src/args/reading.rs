@@ -1,9 +1,7 @@
 //! The commands that work on what a store holds already.
 
 use clap::{ArgGroup, Args as ClapArgs, value_parser};
-use dvt_contracts::{
-    Destination, EnvironmentId, MAX_CLAIM, ProjectId, RunId, RunStatus, TenantId, Timestamp,
-};
+use dvt_contracts::{EnvironmentId, ProjectId, RunId, RunStatus, TenantId, Timestamp};
 
 use super::store::{ENVIRONMENT, StoreArgs};
 use crate::failure::EXIT_CODES;
@@ -117,37 +115,6 @@ pub(crate) struct EventsArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// Where the run is.
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
-}
-
-const DRAIN_EXAMPLES: &str = "\
-Examples:
-  dvt drain >> delivered.ndjson
-  dvt drain | your-consumer
-
-Events come at least once and in order per run: deduplicate by event_id. They are acknowledged once
-they are written and flushed; what a reader that goes away did not take comes again.
-If nothing is due it says how many runs are leased to another receiver, backing off after a failed
-delivery, or parked until an operator decides.
-";
-
-/// `dvt drain`.
-#[derive(Debug, Clone, ClapArgs)]
-#[command(after_help = format!("{DRAIN_EXAMPLES}\n{ENVIRONMENT}\n{EXIT_CODES}"))]
-pub(crate) struct DrainArgs {
-    /// What the outbox calls its receiver. An outbox has one, and keeps the first that it is told.
-    #[arg(long, value_name = "NAME", default_value = crate::drain::DESTINATION)]
-    pub(crate) destination: Destination,
-    /// Claim at most this many runs at once.
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = crate::drain::MAX_RUNS,
-        value_parser = value_parser!(u32).range(1..=i64::from(MAX_CLAIM))
-    )]
-    pub(crate) max_runs: u32,
-    /// Where the events are.
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 }

@@ -1,8 +1,10 @@
+use std::io::{self, Write};
+
 use clap::Parser as _;
 use dvt_adapter_memory::MemoryStore;
 use dvt_contracts::{
-    BootstrapRequest, Event, EventType, Jitter, OperatorNote, OutboxStorage as _, Payload,
-    RetryPolicy, RunMetadata, RunStateStore as _, SafeText,
+    BootstrapRequest, ClaimRequest, Event, EventType, Jitter, OperatorNote, Payload, RetryPolicy,
+    RunMetadata, RunStateStore as _, SafeText,
 };
 
 use super::*;
@@ -39,8 +41,11 @@ async fn store(payloads: &[&str]) -> MemoryStore {
     store
 }
 
-async fn to_stdout<W: Write + Send>(store: &MemoryStore, out: &mut W) -> Result<u64, Failure> {
-    to_ndjson(store, &Receiver::stdout().unwrap(), out).await
+/// What a drain prints.
+async fn drained(store: &MemoryStore) -> Result<String, Failure> {
+    let (mut console, printed, _) = Console::kept(false);
+    to_ndjson(Arc::new(store.clone()), &mut console).await?;
+    Ok(printed.text())
 }
 
 /// Takes some bytes and then fails, as a closed pipe does.
@@ -70,10 +75,8 @@ async fn everything_due_is_written_in_order_and_acknowledged() {
     let payloads: Vec<String> = (0..1_000).map(|number| number.to_string()).collect();
     let payloads: Vec<&str> = payloads.iter().map(String::as_str).collect();
     let store = store(&payloads).await;
-    let mut out = Vec::new();
-    to_stdout(&store, &mut out).await.unwrap();
-    let lines: Vec<serde_json::Value> = String::from_utf8(out)
-        .unwrap()
+    let out = drained(&store).await.unwrap();
+    let lines: Vec<serde_json::Value> = out
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
@@ -84,9 +87,7 @@ async fn everything_due_is_written_in_order_and_acknowledged() {
     assert_eq!(seqs, (1..=1_000).collect::<Vec<_>>());
     assert_eq!(store.stats().await.unwrap().pending_events, 0);
 
-    let mut again = Vec::new();
-    to_stdout(&store, &mut again).await.unwrap();
-    assert!(again.is_empty());
+    assert_eq!(drained(&store).await.unwrap(), "");
 }
 
 #[tokio::test]
@@ -94,9 +95,7 @@ async fn payloads_keep_their_bytes_and_lines_stay_whole() {
     let odd = r#"{"a":1e100000,"a":-0,"s":"\n\u00e9"}"#;
     let broken = "{\n\"a\":\r1}";
     let store = store(&[odd, broken]).await;
-    let mut out = Vec::new();
-    to_stdout(&store, &mut out).await.unwrap();
-    let text = String::from_utf8(out).unwrap();
+    let text = drained(&store).await.unwrap();
     let lines: Vec<_> = text.split_terminator('\n').collect();
     assert_eq!(lines.len(), 2);
     assert!(
@@ -119,7 +118,9 @@ async fn payloads_keep_their_bytes_and_lines_stay_whole() {
 #[tokio::test]
 async fn a_closed_pipe_acknowledges_nothing() {
     let store = store(&["1", "2", "3"]).await;
-    let failure = to_stdout(&store, &mut Pipe { room: 500 })
+    let (mut console, _, _) = Console::kept(false);
+    console.out = Page::plain(Pipe { room: 500 });
+    let failure = to_ndjson(Arc::new(store.clone()), &mut console)
         .await
         .unwrap_err();
     assert!(failure.is_quiet());
@@ -127,9 +128,7 @@ async fn a_closed_pipe_acknowledges_nothing() {
     assert_eq!(store.stats().await.unwrap().pending_events, 3);
 
     // It is due again at once, from the first event.
-    let mut out = Vec::new();
-    to_stdout(&store, &mut out).await.unwrap();
-    assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 3);
+    assert_eq!(drained(&store).await.unwrap().lines().count(), 3);
 }
 
 #[tokio::test]
@@ -139,17 +138,23 @@ async fn an_outbox_that_delivers_elsewhere_is_left_alone() {
         .bind_destination(&"nats://bus/runs".parse().unwrap())
         .await
         .unwrap();
-    let failure = to_stdout(&store, &mut Vec::new()).await.unwrap_err();
+    let failure = drained(&store).await.unwrap_err();
     assert_eq!(failure.exit().code(), 4);
     assert!(failure.to_string().contains("nats://bus/runs"), "{failure}");
 }
 
-fn args(more: &[&str]) -> DrainArgs {
+async fn ran(store: &MemoryStore, more: &[&str], console: &mut Console) -> Result<Exit, Failure> {
     let args = Args::try_parse_from([&["dvt", "drain"], more].concat()).unwrap();
-    match args.command {
-        Command::Drain(args) => args,
-        other => panic!("{other:?}"),
-    }
+    let Command::Drain(args) = args.command else {
+        panic!("{args:?}");
+    };
+    run(
+        Arc::new(store.clone()),
+        &args,
+        console,
+        std::future::pending(),
+    )
+    .await
 }
 
 #[tokio::test]
@@ -157,7 +162,7 @@ async fn the_command_says_how_much_it_delivered() {
     let store = sample::store().await;
     for (lines, expected) in [(9, "9 events delivered\n"), (0, "nothing is due\n")] {
         let (mut console, printed, said) = Console::kept(false);
-        let exit = run(&store, &args(&["--max-runs", "2"]), &mut console)
+        let exit = ran(&store, &["--max-runs", "2"], &mut console)
             .await
             .unwrap();
         assert_eq!(exit, Exit::Done);
@@ -180,7 +185,12 @@ async fn the_command_says_why_nothing_is_due() {
 
     let more = ["a", "b", "c"].map(|run| sample::line("beta", run, "RunStarted", 0, ""));
     sample::fill(&store, &more).await;
-    let claim = Receiver::stdout().unwrap().claim;
+    let claim = ClaimRequest {
+        max_runs: 3,
+        max_events_per_run: 1,
+        max_bytes: 1_000,
+        lease: Duration::from_secs(60),
+    };
     let claimed = store.claim(&claim).await.unwrap();
     let policy = RetryPolicy::default().with_jitter(Jitter::None);
     store
@@ -196,7 +206,7 @@ async fn the_command_says_why_nothing_is_due() {
 /// What the command says when it delivers that many events.
 async fn said_after(store: &MemoryStore, events: usize) -> String {
     let (mut console, printed, said) = Console::kept(false);
-    run(store, &args(&[]), &mut console).await.unwrap();
+    ran(store, &[], &mut console).await.unwrap();
     assert_eq!(printed.text().lines().count(), events);
     said.text()
 }
@@ -204,13 +214,13 @@ async fn said_after(store: &MemoryStore, events: usize) -> String {
 #[tokio::test]
 async fn the_receiver_may_have_another_name() {
     let store = store(&["1"]).await;
-    let elsewhere = args(&["--destination", "nats://bus/runs"]);
+    let elsewhere = ["--destination", "nats://bus/runs"];
     let (mut console, printed, _) = Console::kept(false);
-    run(&store, &elsewhere, &mut console).await.unwrap();
+    ran(&store, &elsewhere, &mut console).await.unwrap();
     assert_eq!(printed.text().lines().count(), 1);
 
     let (mut console, _, _) = Console::kept(false);
-    let refused = run(&store, &args(&[]), &mut console).await.unwrap_err();
+    let refused = ran(&store, &[], &mut console).await.unwrap_err();
     assert_eq!(refused.exit().code(), 4);
     assert!(refused.to_string().contains("nats://bus/runs"), "{refused}");
 }

@@ -7,6 +7,7 @@ use dvt_adapter_memory::MemoryStore;
 use dvt_contracts::*;
 
 use super::*;
+use crate::sample;
 
 fn line(run: &str, number: u32, more: &str) -> String {
     format!(
@@ -116,9 +117,7 @@ async fn a_pruned_run_takes_no_lines() {
     let start = line("r", 1, "").replace("Custom", "RunStarted");
     let end = line("r", 2, "").replace("Custom", "RunCompleted");
     recorded(&store, &[start.clone(), end]).await.1.unwrap();
-    drain::to_ndjson(&store, &drain::Receiver::stdout().unwrap(), &mut Vec::new())
-        .await
-        .unwrap();
+    sample::drained(&store).await;
     store.prune_run(&key("r")).await.unwrap();
     let wrong_seq = line("r", 9, r#","run_seq":9"#);
     let (tally, outcome) = recorded(&store, &[start, wrong_seq, line("other", 1, "")]).await;

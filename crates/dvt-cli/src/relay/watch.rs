@@ -1,0 +1,193 @@
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use dvt_contracts::{FailOutcome, OutboxStats, SafeText};
+use dvt_relay::{RelayEvent, RelayObserver};
+use tokio::sync::Notify;
+
+use super::metrics::{Metrics, Outage};
+
+/// Silence of the relay's loop, which goes round once a second, for longer than this means that it hangs.
+const HANGS_AFTER: Duration = Duration::from_secs(10);
+/// More notices than this between two looks are counted, not kept.
+const MAX_NOTICES: usize = 50;
+
+/// Watches a relay, for those who ask: the terminal, Prometheus, a health probe.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    metrics: Metrics,
+    seen: Mutex<Seen>,
+    noticed: Notify,
+}
+
+#[derive(Debug)]
+struct Seen {
+    turned_at: Instant,
+    delivered: u64,
+    down_because: Option<SafeText>,
+    outage: Outage,
+    store_answers: bool,
+    stats: Option<OutboxStats>,
+    notices: Vec<String>,
+    more_notices: u64,
+}
+
+/// How a relay is doing.
+#[derive(Debug, Clone)]
+pub(crate) struct Doing {
+    /// Events delivered since it began.
+    pub(crate) delivered: u64,
+    /// Why the sink is down, if it is.
+    pub(crate) down_because: Option<SafeText>,
+    /// What the store last said of its outbox.
+    pub(crate) stats: Option<OutboxStats>,
+}
+
+impl Watch {
+    pub(crate) fn new() -> Self {
+        Self {
+            metrics: Metrics::new(),
+            seen: Mutex::new(Seen {
+                turned_at: Instant::now(),
+                delivered: 0,
+                down_because: None,
+                outage: Outage::default(),
+                store_answers: true,
+                stats: None,
+                notices: Vec::new(),
+                more_notices: 0,
+            }),
+            noticed: Notify::new(),
+        }
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Takes over what the store says of its outbox.
+    pub(crate) fn set_stats(&self, stats: OutboxStats) {
+        self.metrics.set_outbox(&stats);
+        self.seen().stats = Some(stats);
+    }
+
+    pub(crate) fn doing(&self) -> Doing {
+        let seen = self.seen();
+        Doing {
+            delivered: seen.delivered,
+            down_because: seen.down_because.clone(),
+            stats: seen.stats.clone(),
+        }
+    }
+
+    /// Why the relay's loop is not well, if it is not.
+    pub(crate) fn illness(&self) -> Option<String> {
+        let silence = self.seen().turned_at.elapsed();
+        (silence > HANGS_AFTER).then(|| format!("the relay's loop hangs since {silence:.0?}"))
+    }
+
+    /// Why no events are delivered at the moment, if so.
+    pub(crate) fn hindrance(&self) -> Option<String> {
+        if let Some(illness) = self.illness() {
+            return Some(illness);
+        }
+        let seen = self.seen();
+        if let Some(reason) = &seen.down_because {
+            return Some(format!("the sink is down: {reason}"));
+        }
+        (!seen.store_answers).then(|| "the store does not answer".to_owned())
+    }
+
+    /// Waits for something worth telling, and takes it.
+    pub(crate) async fn notices(&self) -> Vec<String> {
+        self.noticed.notified().await;
+        self.take_notices()
+    }
+
+    pub(crate) fn take_notices(&self) -> Vec<String> {
+        let mut seen = self.seen();
+        let mut notices = std::mem::take(&mut seen.notices);
+        let more = std::mem::take(&mut seen.more_notices);
+        if more > 0 {
+            notices.push(format!("and {more} more"));
+        }
+        notices
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        // Numbers and texts: whoever panicked in between left them whole.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl RelayObserver for Watch {
+    fn observe(&self, event: &RelayEvent<'_>) {
+        self.metrics.count(event);
+        let mut seen = self.seen();
+        let notice = seen.take_in(event);
+        let is_down = seen.down_because.is_some();
+        let more = seen.outage.advance(is_down);
+        if !more.is_zero() {
+            self.metrics.unavailable(more);
+        }
+        if let Some(notice) = notice {
+            if seen.notices.len() < MAX_NOTICES {
+                seen.notices.push(notice);
+            } else {
+                seen.more_notices += 1;
+            }
+            self.noticed.notify_one();
+        }
+    }
+}
+
+impl Seen {
+    /// Remembers what happened, and says it if an operator wants to know.
+    fn take_in(&mut self, event: &RelayEvent<'_>) -> Option<String> {
+        match event {
+            RelayEvent::Turned => {
+                self.turned_at = Instant::now();
+                None
+            }
+            RelayEvent::Claimed { .. } => {
+                let answers_again = !self.store_answers;
+                self.store_answers = true;
+                answers_again.then(|| "the store answers again".to_owned())
+            }
+            RelayEvent::Delivered { events } => {
+                self.delivered += events;
+                None
+            }
+            RelayEvent::Charged {
+                run,
+                run_seq,
+                outcome,
+            } => match outcome {
+                FailOutcome::BackingOff { .. } => None,
+                FailOutcome::Parked { .. } => Some(format!(
+                    "run {run} is parked: its event {run_seq} used up its attempts; see dvt outbox dead-letters"
+                )),
+                FailOutcome::Skipped { .. } => Some(format!(
+                    "event {run_seq} of run {run} is skipped: it used up its attempts"
+                )),
+            },
+            RelayEvent::LeaseLost { run } => Some(format!(
+                "the lease on run {run} is lost: another relay goes on with it"
+            )),
+            RelayEvent::SinkDown { reason } => {
+                let before = self.down_because.replace((*reason).clone());
+                // Each probe that fails says it again.
+                (before.is_none()).then(|| format!("the sink is down: {reason}"))
+            }
+            RelayEvent::SinkUp => {
+                self.down_because = None;
+                Some("the sink is back".to_owned())
+            }
+            RelayEvent::StoreFailed { error } => {
+                let answered = std::mem::replace(&mut self.store_answers, false);
+                answered.then(|| format!("the store does not answer: {error}"))
+            }
+            _ => None,
+        }
+    }
+}
