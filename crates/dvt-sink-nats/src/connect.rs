@@ -2,7 +2,7 @@ use std::io;
 use std::time::Duration;
 
 use async_nats::jetstream::response::Response;
-use async_nats::jetstream::stream::Info;
+use async_nats::jetstream::stream::{Config, Info};
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectOptions};
 use secrecy::ExposeSecret as _;
@@ -13,6 +13,9 @@ use crate::settings::NatsSettings;
 
 /// For the whole of connecting and looking around.
 const DEADLINE: Duration = Duration::from_secs(10);
+
+/// A retry after a lost acknowledgement comes within minutes.
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(600);
 
 /// Why a sink cannot begin. Nothing was published.
 #[derive(Debug, thiserror::Error)]
@@ -169,7 +172,12 @@ async fn find(settings: &NatsSettings, client: Client) -> Result<Found, NatsConn
         Response::Ok(names) => names.streams.unwrap_or_default(),
         Response::Err { error } => return Err(ask(settings, error)),
     };
-    let name = choose(settings, subjects, names)?;
+    let name = match choose(settings, subjects, names) {
+        Err(NatsConnectError::NoStream { subjects, name }) if settings.creates_stream => {
+            create(settings, &context, subjects, name).await?
+        }
+        chosen => chosen?,
+    };
     let reply: Response<Info> = context
         .request(format!("STREAM.INFO.{name}"), &json!({}))
         .await
@@ -217,9 +225,26 @@ fn choose(
         }
         (None, _) => Err(NatsConnectError::NoStream {
             subjects,
-            name: settings.stream.clone().unwrap_or_else(|| "DVT".to_owned()),
+            name: settings.new_stream(),
         }),
     }
+}
+
+async fn create(
+    settings: &NatsSettings,
+    context: &Context,
+    subjects: String,
+    name: String,
+) -> Result<String, NatsConnectError> {
+    let config = Config {
+        name: name.clone(),
+        subjects: vec![subjects],
+        duplicate_window: DUPLICATE_WINDOW,
+        ..Config::default()
+    };
+    let made = context.create_stream(config).await;
+    made.map_err(|error| ask(settings, error))?;
+    Ok(name)
 }
 
 fn ask(

@@ -17,6 +17,7 @@ pub struct NatsSettings {
     pub(crate) credentials_file: Option<PathBuf>,
     pub(crate) root_certificates: Option<PathBuf>,
     pub(crate) stream: Option<String>,
+    pub(crate) creates_stream: bool,
     pub(crate) subject: Template,
     pub(crate) ack_timeout: Duration,
 }
@@ -105,6 +106,7 @@ impl NatsSettings {
             credentials_file: None,
             root_certificates: None,
             stream: None,
+            creates_stream: false,
             subject: subject_template(&subject)?,
             ack_timeout: Duration::from_secs(5),
         };
@@ -128,6 +130,21 @@ impl NatsSettings {
             stream: Some(stream.into()),
             ..self
         }
+    }
+
+    /// Makes the stream if none takes the subjects: named as in [`with_stream`](Self::with_stream) or `DVT`, on disk, with a
+    /// duplicate window of 10 minutes, and without limits.
+    #[must_use]
+    pub fn with_stream_created(self) -> Self {
+        Self {
+            creates_stream: true,
+            ..self
+        }
+    }
+
+    /// The stream's name, if it has to be made.
+    pub(crate) fn new_stream(&self) -> String {
+        self.stream.clone().unwrap_or_else(|| "DVT".to_owned())
     }
 
     /// The user's password, or a token where the URL names no user.

@@ -115,6 +115,9 @@ fn nats(
     if let Some(stream) = &args.nats_stream {
         settings = settings.with_stream(stream);
     }
+    if args.nats_create_stream {
+        settings = settings.with_stream_created();
+    }
     if let Some(password) = password(args, variable)? {
         settings = settings.with_password(password);
     }

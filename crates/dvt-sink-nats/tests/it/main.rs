@@ -74,6 +74,7 @@ fn trials(url: &str) -> Vec<Trial> {
             order::another_log_of_the_same_name_is_not_taken_for_this_one,
             order::messages_that_are_consumed_or_foreign_do_not_block_a_run,
             refusals::a_missing_stream_is_told_with_the_command_that_makes_it,
+            refusals::a_missing_stream_is_made_if_that_is_asked_for,
             refusals::a_stream_is_chosen_by_name_where_there_are_several,
             refusals::streams_that_cannot_keep_the_promise_are_refused,
             refusals::servers_that_are_not_there_are_told,

@@ -28,6 +28,20 @@ pub(crate) async fn a_missing_stream_is_told_with_the_command_that_makes_it(bus:
     );
 }
 
+pub(crate) async fn a_missing_stream_is_made_if_that_is_asked_for(bus: &Bus) {
+    let settings = bus.settings().with_stream(&bus.name).with_stream_created();
+    let sink = NatsSink::connect(settings.clone()).await.unwrap();
+    assert_eq!(sink.publish(&run(), 1, &events(1, 1)).await, all(1));
+    // The next one finds it.
+    let sink = NatsSink::connect(settings).await.unwrap();
+    assert_eq!(sink.publish(&run(), 2, &events(2, 2)).await, all(1));
+    let mut stream = bus.context.get_stream(&bus.name).await.unwrap();
+    let info = stream.info().await.unwrap();
+    assert_eq!(info.config.subjects, [format!("{}.*.*", bus.name)]);
+    assert_eq!(info.config.duplicate_window.as_secs(), 600);
+    assert_eq!(info.state.messages, 2);
+}
+
 pub(crate) async fn a_stream_is_chosen_by_name_where_there_are_several(bus: &Bus) {
     let second = format!("{}_2", bus.name);
     let one = Config {
