@@ -6,6 +6,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout_at};
 
 /// All headers of an answer together must be smaller.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -28,12 +29,19 @@ impl Connection {
             .await?;
         // What goes wrong there is told to whoever waits for an answer.
         let driver = tokio::spawn(async { drop(connection.await) }).abort_handle();
-        Ok(Self { sender, driver })
+        let mut connection = Self { sender, driver };
+        connection.sender.ready().await?;
+        Ok(connection)
     }
 
-    /// Whether it takes another request; not if the receiver has closed it.
-    pub(crate) async fn is_ready(&mut self) -> bool {
-        self.sender.ready().await.is_ok()
+    /// Whether it takes a request; not if the receiver has closed it.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.sender.is_ready()
+    }
+
+    /// Waits until it takes another request. It may never: some receivers answer and read no further.
+    pub(crate) async fn becomes_ready(&mut self, until: Instant) -> bool {
+        matches!(timeout_at(until, self.sender.ready()).await, Ok(Ok(())))
     }
 
     pub(crate) async fn send(

@@ -15,7 +15,7 @@ const MAX_IDLE_TIME: Duration = Duration::from_secs(30);
 pub(crate) struct Pool(Mutex<Vec<(Connection, Instant)>>);
 
 impl Pool {
-    /// The connection that was used last.
+    /// The connection that was used last, of those that the receiver has not closed.
     pub(crate) fn take(&self) -> Option<Connection> {
         self.with(|idle| idle.pop().map(|(connection, _)| connection))
     }
@@ -30,7 +30,7 @@ impl Pool {
 
     fn with<T>(&self, act: impl FnOnce(&mut Vec<(Connection, Instant)>) -> T) -> T {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|(_, since)| since.elapsed() < MAX_IDLE_TIME);
+        idle.retain(|(connection, since)| connection.is_ready() && since.elapsed() < MAX_IDLE_TIME);
         act(&mut idle)
     }
 }

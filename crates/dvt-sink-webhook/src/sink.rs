@@ -20,6 +20,9 @@ use crate::redaction::Redaction;
 use crate::settings::WebhookSettings;
 use crate::tls;
 
+/// A connection that is not ready again so long after a whole answer is given up.
+const READY_WAIT: Duration = Duration::from_millis(100);
+
 /// Posts each event to a webhook, in order, and believes only in 2xx. The crate's page has the table of answers.
 pub struct WebhookSink {
     destination: Destination,
@@ -93,7 +96,7 @@ impl WebhookSink {
             )));
         }
         let exchanged = timeout_at(until, self.exchange(&message, until)).await;
-        let (connection, response) = exchanged.unwrap_or_else(|_| {
+        let (mut connection, response) = exchanged.unwrap_or_else(|_| {
             Err(unavailable(format!(
                 "the receiver gave no answer within {:?}",
                 self.deadline
@@ -101,7 +104,8 @@ impl WebhookSink {
         })?;
         let (head, incoming) = response.into_parts();
         let body = Body::read(incoming, until).await;
-        if body.is_complete {
+        let soon = until.min(Instant::now() + READY_WAIT);
+        if body.is_complete && connection.becomes_ready(soon).await {
             self.idle.put(connection);
         }
         let stop = answer::stop(head.status, &head.headers, &body, size, &self.redaction);
@@ -119,7 +123,7 @@ impl WebhookSink {
             request.map_err(|error| rejected(format!("no request can be made of it: {error}")))
         };
         let mut may_have_arrived = false;
-        if let Some(mut connection) = self.idle_connection().await {
+        if let Some(mut connection) = self.idle.take() {
             match connection.send(request()?).await {
                 Ok(response) => return Ok((connection, response)),
                 // It was idle, so the receiver may have closed it at the same moment. The event keeps its id, so it does
@@ -143,15 +147,6 @@ impl WebhookSink {
                 "the receiver may have it, but gave no proper answer: {}",
                 with_causes(&error)
             ))),
-        }
-    }
-
-    async fn idle_connection(&self) -> Option<Connection> {
-        loop {
-            let mut connection = self.idle.take()?;
-            if connection.is_ready().await {
-                return Some(connection);
-            }
         }
     }
 }

@@ -208,7 +208,7 @@ async fn a_slow_receiver_gets_what_fits_into_the_time() -> Outcome {
 }
 
 async fn a_receiver_that_is_gone_is_unavailable_until_it_returns() -> Outcome {
-    let receiver = Receiver::willing().await;
+    let receiver = Receiver::start(|_, _| Reply::ok_and_close()).await;
     let sink = sink(&receiver).await;
     let address = receiver.address;
     assert_eq!(publish(&sink, 1).await, all(1));

@@ -44,6 +44,11 @@ impl Reply {
         Self::status(204, "", "")
     }
 
+    /// Takes it and says that the connection ends here: the sink keeps none that may be closed unnoticed.
+    pub(crate) fn ok_and_close() -> Self {
+        Self::status(200, "connection: close\r\n", "")
+    }
+
     /// Nothing at all, and the connection stays.
     pub(crate) fn silence() -> Self {
         Self::Say(Vec::new())
@@ -105,13 +110,17 @@ impl Receiver {
 
     /// Takes everything, over TLS.
     pub(crate) async fn secured(config: ServerConfig) -> Self {
-        Self::secured_at(([127, 0, 0, 1], 0).into(), config).await
+        Self::secured_at(([127, 0, 0, 1], 0).into(), config, Reply::ok()).await
     }
 
-    /// The same, at this address.
-    pub(crate) async fn secured_at(address: SocketAddr, config: ServerConfig) -> Self {
+    /// Says the same to everything, over TLS, at this address.
+    pub(crate) async fn secured_at(
+        address: SocketAddr,
+        config: ServerConfig,
+        reply: Reply,
+    ) -> Self {
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let script = Arc::new(|_, _: &Request| Reply::ok());
+        let script = Arc::new(move |_, _: &Request| reply.clone());
         Self::serve(address, Some(acceptor), script).await
     }
 

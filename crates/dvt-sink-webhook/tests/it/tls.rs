@@ -6,7 +6,7 @@ use rustls::ServerConfig;
 
 use crate::certificates::{Authority, self_signed};
 use crate::network::ToldNetwork;
-use crate::receiver::Receiver;
+use crate::receiver::{Receiver, Reply};
 use crate::stage::{LONG, all, publish};
 use crate::trial::{Outcome, trials};
 
@@ -92,13 +92,16 @@ async fn whoever_cannot_prove_it_gets_nothing() -> Outcome {
 
 async fn a_receiver_that_changes_its_certificate_is_unavailable() -> Outcome {
     let authority = Authority::new("ours");
-    let receiver = Receiver::secured(authority.vouches_for("hooks.example")).await;
+    let honest = authority.vouches_for("hooks.example");
+    let any = ([127, 0, 0, 1], 0).into();
+    let receiver = Receiver::secured_at(any, honest, Reply::ok_and_close()).await;
     let settings =
         settings(&receiver, "hooks.example").with_root_certificate(authority.pem.as_bytes())?;
     let sink = WebhookSink::connect(settings).await?;
+    assert_eq!(publish(&sink, 1).await, all(1));
     let address = receiver.address;
     receiver.stop().await;
-    let other = Receiver::secured_at(address, self_signed("hooks.example")).await;
+    let other = Receiver::secured_at(address, self_signed("hooks.example"), Reply::ok()).await;
 
     let published = publish(&sink, 2).await;
 
