@@ -8,7 +8,7 @@ use dvt_sink_webhook::WebhookSink;
 use tokio::time::timeout;
 
 use crate::receiver::{Receiver, Reply};
-use crate::stage::{LONG, all, events, publish, run, settings, sink};
+use crate::stage::{LONG, all, events, publish, run, settings, sink, wait_until};
 use crate::trial::{Outcome, trials};
 
 trials![
@@ -109,5 +109,7 @@ async fn a_dropped_publish_harms_no_other() -> Outcome {
         assert!(silent.is_err());
         assert_eq!(sink.publish(&run(), 2, &events(1)).await, all(1));
     }
+    // The one that waits for the next request.
+    wait_until(|| receiver.open() <= 1).await;
     Ok(())
 }

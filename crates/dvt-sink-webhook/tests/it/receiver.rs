@@ -65,6 +65,8 @@ type Script = dyn Fn(usize, &Request) -> Reply + Send + Sync;
 #[derive(Default)]
 struct Seen {
     connections: usize,
+    open: usize,
+    dripped: usize,
     requests: Vec<Request>,
 }
 
@@ -133,7 +135,11 @@ impl Receiver {
             let mut connections = tokio::task::JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                of_server.lock().unwrap().connections += 1;
+                {
+                    let mut seen = of_server.lock().unwrap();
+                    seen.connections += 1;
+                    seen.open += 1;
+                }
                 let (tls, script, seen) = (tls.clone(), script.clone(), of_server.clone());
                 connections.spawn(async move {
                     match tls {
@@ -142,7 +148,8 @@ impl Receiver {
                             Ok(stream) => converse(stream, &script, &seen).await,
                             Err(_) => None,
                         },
-                    }
+                    };
+                    seen.lock().unwrap().open -= 1;
                 });
             }
         });
@@ -161,6 +168,17 @@ impl Receiver {
         self.seen.lock().unwrap().requests.clone()
     }
 
+    /// How many connections there are now.
+    pub(crate) fn open(&self) -> usize {
+        self.seen.lock().unwrap().open
+    }
+
+    /// How many bytes of answers without end were taken.
+    pub(crate) fn dripped(&self) -> usize {
+        self.seen.lock().unwrap().dripped
+    }
+
+    /// How many connections there were.
     pub(crate) fn connections(&self) -> usize {
         self.seen.lock().unwrap().connections
     }
@@ -192,6 +210,7 @@ async fn converse(
                 loop {
                     tokio::time::sleep(pause).await;
                     stream.write_all(&then).await.ok()?;
+                    seen.lock().unwrap().dripped += then.len();
                 }
             }
         }

@@ -76,3 +76,13 @@ pub(crate) fn unknown(published: &Published) -> String {
         other => panic!("{other:?}"),
     }
 }
+
+/// Waits for a condition.
+pub(crate) async fn wait_until(holds: impl Fn() -> bool + Send) {
+    let held = tokio::time::timeout(LONG, async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    held.await.unwrap();
+}
