@@ -156,13 +156,13 @@ pub(crate) struct RetryArgs {
     #[arg(long, value_name = "ID")]
     pub(crate) tenant: Option<TenantId>,
     /// The dead letter's number. [default: the run's last one, which no other outlasts]
-    #[arg(long, value_name = "N", requires = "run", value_parser = value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", requires = "run", conflicts_with = "all", value_parser = value_parser!(u64).range(1..))]
     pub(crate) no: Option<u64>,
     /// Retry all dead letters that are open.
     #[arg(long)]
     pub(crate) all: bool,
     /// With --all: at most this many.
-    #[arg(long, value_name = "N", requires = "all", value_parser = value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", requires = "all", conflicts_with = "run", value_parser = value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
     /// Why.
     #[arg(long, value_name = "TEXT", default_value = "retry", value_parser = operator_text)]

@@ -36,10 +36,7 @@ mod tests {
         text.serialize(&mut Serializer::with_formatter(&mut written, Visible))
             .unwrap();
         let written = String::from_utf8(written).unwrap();
-        assert_eq!(
-            written,
-            r#""a\n\u001b[2J\u007fb\u009b31m é日\u0085""#
-        );
+        assert_eq!(written, r#""a\n\u001b[2J\u007fb\u009b31m é日\u0085""#);
         assert_eq!(serde_json::from_str::<String>(&written).unwrap(), text);
     }
 }

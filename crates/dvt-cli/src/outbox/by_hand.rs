@@ -1,9 +1,6 @@
 use std::io::Write as _;
 
-use dvt_contracts::{
-    DeadLetter, OperatorNote, ResolutionKind, RunId, RunKey,
-    Store, TenantId,
-};
+use dvt_contracts::{DeadLetter, OperatorNote, ResolutionKind, RunId, RunKey, Store, TenantId};
 
 use super::last_letter::last_letter;
 use super::letter_object::LetterObject;

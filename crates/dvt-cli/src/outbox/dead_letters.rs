@@ -1,6 +1,8 @@
 use std::io::Write as _;
 
-use dvt_contracts::{DeadLetter, DeadLetterCause, DeadLetterQuery, MAX_PAGE, OutboxStorage, RunKey};
+use dvt_contracts::{
+    DeadLetter, DeadLetterCause, DeadLetterQuery, MAX_PAGE, OutboxStorage, RunKey,
+};
 
 use super::letter_object::{LetterObject, cause, state};
 use crate::args::DeadLettersArgs;
@@ -38,7 +40,9 @@ pub(super) async fn list(
         let is_full = page.len() >= asked;
         page.retain(|letter| run.as_ref().is_none_or(|run| letter.run == *run));
         let is_last = !is_full || page.len() < asked;
-        query.after = page.last().map(|last| (last.run.clone(), last.dead_letter_no));
+        query.after = page
+            .last()
+            .map(|last| (last.run.clone(), last.dead_letter_no));
         let fitting = usize::try_from(left).unwrap_or(usize::MAX);
         has_more = page.len() > fitting;
         page.truncate(fitting);

@@ -13,7 +13,10 @@ pub(super) async fn last_letter(
     loop {
         let query = DeadLetterQuery {
             tenant_id: Some(run.tenant_id.clone()),
-            after: Some((run.clone(), last.as_ref().map_or(0, |last| last.dead_letter_no))),
+            after: Some((
+                run.clone(),
+                last.as_ref().map_or(0, |last| last.dead_letter_no),
+            )),
             limit,
             ..DeadLetterQuery::default()
         };

@@ -73,7 +73,9 @@ pub(crate) enum Refusal {
         from: Destination,
     },
     /// The outbox has no destination that could be replaced.
-    #[error("the outbox has no destination yet, so there is none to replace: the first relay names it")]
+    #[error(
+        "the outbox has no destination yet, so there is none to replace: the first relay names it"
+    )]
     NoDestination,
 }
 

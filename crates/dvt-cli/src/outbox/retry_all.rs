@@ -148,7 +148,9 @@ impl Tally {
 
     fn words(&self) -> String {
         let retried = match self.retried {
-            0 if self.complete && self.resolved_by_others == 0 => "no dead letters are open".to_owned(),
+            0 if self.complete && self.resolved_by_others == 0 => {
+                "no dead letters are open".to_owned()
+            }
             retried => format!("{} retried", text::counted(retried, "dead letter")),
         };
         let others = match self.resolved_by_others {

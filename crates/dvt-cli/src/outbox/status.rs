@@ -68,10 +68,15 @@ impl StatusObject<'_> {
         let age = self.oldest_pending_age_seconds;
         let retarget = self.last_retarget.as_ref();
         let of_retarget = |part: fn(&RetargetObject<'_>) -> String| {
-            retarget.map_or_else(String::new, |change| text::one_line(&part(change)).into_owned())
+            retarget.map_or_else(String::new, |change| {
+                text::one_line(&part(change)).into_owned()
+            })
         };
         let lines = [
-            ("destination", self.destination.unwrap_or_default().to_owned()),
+            (
+                "destination",
+                self.destination.unwrap_or_default().to_owned(),
+            ),
             ("due_runs", self.due_runs.to_string()),
             ("leased_runs", self.leased_runs.to_string()),
             ("backing_off_runs", self.backing_off_runs.to_string()),
@@ -84,10 +89,16 @@ impl StatusObject<'_> {
             ("dead_letters", self.dead_letters.to_string()),
             ("open_dead_letters", self.open_dead_letters.to_string()),
             ("skipped_events", self.skipped_events.to_string()),
-            ("retargeted_from", of_retarget(|change| change.from.to_owned())),
+            (
+                "retargeted_from",
+                of_retarget(|change| change.from.to_owned()),
+            ),
             ("retargeted_by", of_retarget(|change| change.by.to_owned())),
             ("retargeted_at", of_retarget(|change| change.at.clone())),
-            ("retargeted_reason", of_retarget(|change| change.reason.to_owned())),
+            (
+                "retargeted_reason",
+                of_retarget(|change| change.reason.to_owned()),
+            ),
         ];
         lines
             .iter()
@@ -129,14 +140,22 @@ fn draw(stats: &OutboxStats, page: &mut Page) -> io::Result<()> {
         ),
     };
     lines.extend([
-        ("pending", text::counted(stats.pending_events, "event"), None),
+        (
+            "pending",
+            text::counted(stats.pending_events, "event"),
+            None,
+        ),
         (
             "oldest waits",
             stats.oldest_pending_age.map_or_else(none, text::duration),
             None,
         ),
         ("dead letters", letters, None),
-        ("skipped", text::counted(stats.skipped_events, "event"), None),
+        (
+            "skipped",
+            text::counted(stats.skipped_events, "event"),
+            None,
+        ),
     ]);
     for (name, value, tint) in lines {
         let name = page.paint.paint(Tint::Dim, format_args!("{name:<13}"));
