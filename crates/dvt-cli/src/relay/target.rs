@@ -1,16 +1,17 @@
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dvt_contracts::{Destination, EventSink, InvalidIdentifier};
 use dvt_sink_nats::{NatsSettings, NatsSink};
+use dvt_sink_webhook::{WebhookConnectError, WebhookSettings, WebhookSink};
 
 use super::STDOUT;
 use super::lines::LineSink;
 use crate::args::SinkArgs;
 use crate::console::SharedWriter;
 use crate::failure::{Failure, chain};
+
+mod settings;
 
 /// Where `--to` points, checked and not yet reached.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(crate) enum Target {
     Stdout,
     /// A NATS server.
     Nats(Box<NatsSettings>),
+    /// A receiver of webhooks.
+    Webhook(Box<WebhookSettings>),
 }
 
 /// A sink that is reached.
@@ -40,7 +43,11 @@ impl Target {
         let scheme = to.split_once(':').map_or("", |(scheme, _)| scheme);
         match scheme {
             "stdout" if to == STDOUT => Ok(Self::Stdout),
-            "nats" | "tls" => nats(to, args, variable),
+            "nats" | "tls" => Ok(Self::Nats(Box::new(settings::nats(to, args, variable)?))),
+            "https" | "http" => {
+                let settings = settings::webhook(to, args, variable)?;
+                Ok(Self::Webhook(Box::new(settings)))
+            }
             _ => Err(Failure::Usage(format!(
                 "--to {:?} is no place to deliver to: use stdout:, https://…, nats://… or amqp://…",
                 without_login(to)
@@ -53,6 +60,7 @@ impl Target {
         let named = match self {
             Self::Stdout => Destination::new(STDOUT),
             Self::Nats(settings) => settings.destination(),
+            Self::Webhook(settings) => Ok(settings.destination()),
         };
         named.map_err(|error: InvalidIdentifier| {
             Failure::Usage(format!("{error}: give it a short name with --destination"))
@@ -64,7 +72,7 @@ impl Target {
         match self {
             // Whoever reads standard output may take the time to think.
             Self::Stdout => Duration::from_secs(24 * 60 * 60),
-            Self::Nats(_) => Duration::from_secs(10),
+            Self::Nats(_) | Self::Webhook(_) => Duration::from_secs(10),
         }
     }
 
@@ -82,6 +90,13 @@ impl Target {
             }
             Self::Nats(settings) => match NatsSink::connect(*settings).await {
                 Ok(sink) => Ok(Outlet::of(sink)),
+                Err(error) => Err(failed(&error)),
+            },
+            Self::Webhook(settings) => match WebhookSink::connect(*settings).await {
+                Ok(sink) => Ok(Outlet::of(sink)),
+                Err(error @ WebhookConnectError::Plaintext) => {
+                    Err(Failure::Usage(error.to_string()))
+                }
                 Err(error) => Err(failed(&error)),
             },
         }
@@ -104,58 +119,6 @@ impl Outlet {
             lines: Some(lines),
         }
     }
-}
-
-fn nats(
-    to: &str,
-    args: &SinkArgs,
-    variable: impl Fn(&str) -> Option<String>,
-) -> Result<Target, Failure> {
-    let mut settings = NatsSettings::from_url(to).map_err(|error| usage(&error))?;
-    if let Some(stream) = &args.nats_stream {
-        settings = settings.with_stream(stream);
-    }
-    if args.nats_create_stream {
-        settings = settings.with_stream_created();
-    }
-    if let Some(password) = password(args, variable)? {
-        settings = settings.with_password(password);
-    }
-    if let Some(file) = &args.nats_credentials {
-        readable(file)?;
-        settings = settings.with_credentials_file(file);
-    }
-    if let Some(file) = &args.sink_ca {
-        readable(file)?;
-        settings = settings.with_root_certificates(file);
-    }
-    Ok(Target::Nats(Box::new(settings)))
-}
-
-/// The password, from its file or the environment.
-fn password(
-    args: &SinkArgs,
-    variable: impl Fn(&str) -> Option<String>,
-) -> Result<Option<String>, Failure> {
-    match &args.sink_password_file {
-        Some(file) => readable(file).map(Some),
-        None => Ok(variable("DVT_SINK_PASSWORD")),
-    }
-}
-
-/// What a file of secrets says, without the line end that editors add.
-fn readable(file: &Path) -> Result<String, Failure> {
-    match fs::read_to_string(file) {
-        Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
-        Err(error) => Err(Failure::Usage(format!(
-            "cannot read {}: {error}",
-            file.display()
-        ))),
-    }
-}
-
-fn usage(error: &dyn std::error::Error) -> Failure {
-    Failure::Usage(format!("--to: {}", chain(error)))
 }
 
 /// A URL that nobody understands may still hold a password.
