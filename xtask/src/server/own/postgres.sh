@@ -5,6 +5,8 @@ dir=$1 bin=$2
 shift 2
 cd "$dir" || exit 1
 trap 'rm -rf "$dir"' EXIT
+# If nobody is there to hear that it is up, its input has ended, too.
+trap '' PIPE
 "$bin/initdb" --pgdata="$dir/data" --username=dvt --auth=trust --locale=C --encoding=UTF8 >"$dir/log" 2>&1 || {
   cat "$dir/log" >&2
   exit 1
@@ -16,7 +18,7 @@ port = $port
 unix_socket_directories = ''
 CONF
   if "$bin/pg_ctl" --pgdata="$dir/data" --log="$dir/log" --wait --timeout=60 start >/dev/null 2>&1; then
-    echo "$port"
+    echo "$port" 2>/dev/null
     cat >/dev/null
     "$bin/pg_ctl" --pgdata="$dir/data" --mode=fast --wait stop >/dev/null 2>&1 ||
       "$bin/pg_ctl" --pgdata="$dir/data" --mode=immediate --wait stop >/dev/null

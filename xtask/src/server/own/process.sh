@@ -11,6 +11,7 @@ trap '' PIPE
 up() {
   sign=$1
   shift
+  : >"$dir/log" # The process may be slower than the first look.
   "$@" </dev/null >"$dir/log" 2>&1 &
   server=$!
   tries=600
@@ -38,7 +39,7 @@ down() {
 
 # serve PORT: tells the port, and returns when the input ends.
 serve() {
-  echo "$1"
+  echo "$1" 2>/dev/null
   cat >/dev/null
 }
 
