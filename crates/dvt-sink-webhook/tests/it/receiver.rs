@@ -208,7 +208,9 @@ async fn converse(
             Reply::Drip(first, then, pause) => {
                 stream.write_all(&first).await.ok()?;
                 loop {
-                    tokio::time::sleep(pause).await;
+                    if !pause.is_zero() {
+                        tokio::time::sleep(pause).await;
+                    }
                     stream.write_all(&then).await.ok()?;
                     seen.lock().unwrap().dripped += then.len();
                 }

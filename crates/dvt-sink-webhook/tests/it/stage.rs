@@ -78,7 +78,7 @@ pub(crate) fn unknown(published: &Published) -> String {
 }
 
 /// Waits for a condition.
-pub(crate) async fn wait_until(holds: impl Fn() -> bool + Send) {
+pub(crate) async fn wait_until(holds: impl Fn() -> bool + Send + Sync) {
     let held = tokio::time::timeout(LONG, async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(5)).await;
