@@ -91,7 +91,7 @@ pub(crate) enum Failure {
     Migrate(#[from] MigrateError),
     /// The outbox belongs to another receiver.
     #[error(
-        "the outbox delivers to {bound}, not to {requested}: two receivers would split the stream. To move it for good: \
+        "the outbox delivers to \"{bound}\", not to \"{requested}\": two receivers would split the stream. To move it for good: \
          dvt outbox retarget --from {} --to {} --reason TEXT",
         text::shell_word(.bound.as_str()), text::shell_word(.requested.as_str())
     )]

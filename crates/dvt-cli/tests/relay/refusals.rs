@@ -60,7 +60,7 @@ pub(crate) fn another_destination_is_refused_with_the_command_that_moves_the_out
     once(&["--destination", "queue a"]).done();
     let refused = once(&[]);
     assert_eq!((refused.code, refused.out.as_str()), (4, ""), "{refused:?}");
-    let remedy = "dvt outbox retarget --from 'queue a' --to stdout: --reason TEXT";
+    let remedy = "dvt outbox retarget --from 'queue a' --to 'stdout:' --reason TEXT";
     assert!(refused.err.contains(remedy), "{refused:?}");
 
     let from_to = ["--from", "queue a", "--to", "stdout:"];
