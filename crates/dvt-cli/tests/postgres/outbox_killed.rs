@@ -11,7 +11,7 @@ const LETTERS: i64 = 100_000;
 /// Runs that died of an outage. From here on nothing may touch a dead letter that is resolved.
 const DEAD: &str = "
     INSERT INTO run_metadata (tenant_id, run_id, project_id, environment_id, plan_id, plan_version, created_at)
-    SELECT 't' || n % 3, 'r' || n, 'p', 'e', 'plan', '1', now() FROM generate_series(1, 100000) AS n;
+    SELECT 't' || n % 3, 'r' || n, 'p', 'e', 'plan', '1', now() FROM generate_series(1, LETTERS) AS n;
     INSERT INTO run_events (tenant_id, run_id, run_seq, event_type, logical_attempt, engine_attempt, idempotency_key,
                             emitted_at, persisted_at, payload, payload_size)
     SELECT tenant_id, run_id, 1, 'RunStarted', 1, 1, 'k', now(), now(), '1', 1 FROM run_metadata;
@@ -28,7 +28,7 @@ const DEAD: &str = "
 ";
 
 pub(crate) fn all_dead_letters_are_retried_once_however_often_it_is_killed(database: &Database) {
-    database.execute(DEAD);
+    database.execute(&DEAD.replace("LETTERS", &LETTERS.to_string()));
     let mut seed = uuid::Uuid::new_v4().as_u128();
     let mut random = |below: i64| {
         seed = seed
@@ -36,20 +36,17 @@ pub(crate) fn all_dead_letters_are_retried_once_however_often_it_is_killed(datab
             .wrapping_add(1);
         i64::try_from(seed >> 96).unwrap() % below
     };
-    let mut told = 0;
     for operator in ["first", "second", "third", "fourth"] {
         let before = retried(database);
-        let goal = before + 1 + random(LETTERS / 8);
+        // More than the one before can have left to the server.
+        let goal = before + 100 + random(LETTERS / 8);
         let mut child = retry_all(database, operator);
         wait_for(&mut child, || retried(database) >= goal);
         child.kill().unwrap();
         child.wait().unwrap();
         let after = retried(database);
         assert!(goal <= after && after < LETTERS, "{operator}: {after}");
-        told += 1;
     }
-    assert_eq!(told, 4);
-
     let left = LETTERS - retried(database);
     let last = retry_all(database, "last").wait_with_output().unwrap();
     let summary = Ran::from(last).done().json();
@@ -92,5 +89,7 @@ fn wait_for(child: &mut Child, so: impl Fn() -> bool) {
     while !so() {
         assert!(Instant::now() < deadline, "the command does not get on");
         assert!(child.try_wait().unwrap().is_none(), "the command has ended");
+        // Asking must not keep the server from the work that is asked about.
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
