@@ -141,8 +141,8 @@ Examples:
   dvt outbox retry --all --limit 10        # try some first
 
 The events go out as they are, in the order of their runs, with no attempts counted; one that cannot
-be delivered again becomes a new dead letter. --all may be killed at any time: run it again, it goes on
-with those that are left.
+be delivered again becomes a new dead letter. --all may be killed at any time: run it again, it goes
+on with those that are left.
 ";
 
 /// `dvt outbox retry`.
@@ -155,7 +155,7 @@ pub(crate) struct RetryArgs {
     /// Whose run it is. [default: default; with --all, all tenants]
     #[arg(long, value_name = "ID")]
     pub(crate) tenant: Option<TenantId>,
-    /// The dead letter's number. [default: the run's last one, which no other outlasts]
+    /// The dead letter's number. [default: the run's last one; only that can be open]
     #[arg(long, value_name = "N", requires = "run", conflicts_with = "all", value_parser = value_parser!(u64).range(1..))]
     pub(crate) no: Option<u64>,
     /// Retry all dead letters that are open.
@@ -183,8 +183,8 @@ Examples:
   dvt outbox dead-letters --tenant shop --run run-1
   dvt outbox skip run-1 --tenant shop --no 2 --reason 'the receiver refuses it for good'
 
-The event is never delivered, and its dead letter stays. The number is asked for so that nobody skips
-what they did not see.
+The event is never delivered, and its dead letter stays. The number is asked for so that nobody
+skips what they did not see.
 ";
 
 /// `dvt outbox skip`.
@@ -248,7 +248,7 @@ pub(crate) struct ParkArgs {
 const RETARGET_EXAMPLES: &str = "\
 Examples:
   dvt outbox status
-  dvt outbox retarget --from stdout: --to 'nats://bus.example/dvt.{run}' --reason 'bus instead of a pipe'
+  dvt outbox retarget --from stdout: --to 'nats://bus.example/dvt.{run}' --reason 'no more pipe'
 
 Stop the relays first: one that runs goes on to deliver where it was told to. What is delivered stays
 delivered; all the rest goes to the new destination.
