@@ -66,3 +66,40 @@ fn verdict(trouble: Option<String>) -> Response {
         Some(trouble) => (StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n")).into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn get(address: SocketAddr, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        reply
+    }
+
+    #[test]
+    fn a_loop_that_hangs_turns_both_probes_false() {
+        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let well = start(anywhere, Arc::new(Watch::new())).unwrap();
+        let silent = Watch::silent_for(Duration::from_secs(60));
+        let hangs = start(anywhere, Arc::new(silent)).unwrap();
+        for path in ["/healthz", "/readyz"] {
+            assert!(get(well, path).starts_with("HTTP/1.0 200 "), "{path}");
+            let reply = get(hangs, path);
+            assert!(reply.starts_with("HTTP/1.0 503 "), "{path}: {reply}");
+            assert!(reply.contains("hangs since 60s"), "{path}: {reply}");
+        }
+        let metrics = get(hangs, "/metrics");
+        assert!(
+            metrics.contains("application/openmetrics-text"),
+            "{metrics}"
+        );
+        assert!(metrics.ends_with("# EOF\n"), "{metrics}");
+    }
+}

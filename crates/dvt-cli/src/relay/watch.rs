@@ -191,3 +191,60 @@ impl Seen {
         }
     }
 }
+
+#[cfg(test)]
+impl Watch {
+    /// One whose relay was last heard of so long ago.
+    pub(crate) fn silent_for(time: Duration) -> Self {
+        let watch = Self::new();
+        watch.seen().turned_at -= time;
+        watch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dvt_contracts::RunKey;
+
+    use super::*;
+
+    fn down(watch: &Watch, reason: &str) {
+        let reason = SafeText::new(reason);
+        watch.observe(&RelayEvent::SinkDown { reason: &reason });
+    }
+
+    #[test]
+    fn silence_is_an_illness_and_a_sink_that_is_down_is_a_hindrance() {
+        let silent = Watch::silent_for(HANGS_AFTER + Duration::from_secs(1));
+        assert!(silent.illness().unwrap().contains("hangs"));
+        assert_eq!(silent.hindrance(), silent.illness());
+        silent.observe(&RelayEvent::Turned);
+        assert_eq!((silent.illness(), silent.hindrance()), (None, None));
+
+        down(&silent, "503");
+        assert_eq!(silent.illness(), None);
+        assert_eq!(silent.hindrance().unwrap(), "the sink is down: 503");
+        silent.observe(&RelayEvent::SinkUp);
+        assert_eq!(silent.hindrance(), None);
+    }
+
+    #[test]
+    fn an_outage_is_told_once_and_a_flood_of_notices_is_counted() {
+        let watch = Watch::new();
+        down(&watch, "503");
+        down(&watch, "502");
+        assert_eq!(watch.take_notices(), ["the sink is down: 503"]);
+        assert_eq!(watch.doing().down_because.unwrap().as_str(), "502");
+        watch.observe(&RelayEvent::SinkUp);
+        assert_eq!(watch.take_notices(), ["the sink is back"]);
+
+        let run = RunKey::new("t".parse().unwrap(), "r".parse().unwrap());
+        for _ in 0..MAX_NOTICES + 7 {
+            watch.observe(&RelayEvent::LeaseLost { run: &run });
+        }
+        let notices = watch.take_notices();
+        assert_eq!(notices.len(), MAX_NOTICES + 1);
+        assert_eq!(notices[MAX_NOTICES], "and 7 more");
+        assert_eq!(watch.take_notices(), [] as [&str; 0]);
+    }
+}
