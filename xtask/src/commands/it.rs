@@ -6,7 +6,14 @@ use crate::step::Step;
 use crate::workspace::Workspace;
 
 /// The packages with such tests, and the tests' names.
-const TESTS: [(&str, &str); 2] = [("dvt-adapter-postgres", "it"), ("dvt-cli", "postgres")];
+const TESTS: [(&str, &str); 6] = [
+    ("dvt-adapter-postgres", "it"),
+    ("dvt-sink-nats", "it"),
+    ("dvt-sink-rabbitmq", "it"),
+    ("dvt-sink-webhook", "it"),
+    ("dvt-cli", "postgres"),
+    ("dvt-cli", "relay"),
+];
 
 /// Runs them on servers that are found or started; stops at the first failure.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {

@@ -16,6 +16,7 @@ use libtest_mimic::{Arguments, Trial};
 mod database;
 mod ending;
 mod metrics;
+mod nats;
 mod outage;
 mod poison;
 mod process;
@@ -30,19 +31,28 @@ use self::database::Database;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let url = std::env::var("DATABASE_URL").unwrap_or_default();
-    let trials = trials(&url);
-    if std::env::var("DVT_PG_INTEGRATION").as_deref() != Ok("1") {
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    let url = variable("DATABASE_URL");
+    let (mut trials, with_buses) = (trials(&url), trials_with_buses(&url));
+    if variable("DVT_PG_INTEGRATION") != "1" {
         println!(
             "dvt relay: {} tests are left out, they need DVT_PG_INTEGRATION=1 and a server in DATABASE_URL",
-            trials.len()
+            trials.len() + with_buses.len()
         );
         return ExitCode::SUCCESS;
     }
-    if url.is_empty() {
-        eprintln!(
-            "dvt relay: DVT_PG_INTEGRATION=1 asks for these tests, and DATABASE_URL names no server"
+    let mut needed = vec!["DATABASE_URL"];
+    if variable("DVT_BUS_INTEGRATION") == "1" {
+        needed.extend(["DVT_NATS_URL", "DVT_AMQP_URL"]);
+        trials.extend(with_buses);
+    } else {
+        println!(
+            "dvt relay: {} tests are left out, they need DVT_BUS_INTEGRATION=1 and servers in DVT_NATS_URL and DVT_AMQP_URL",
+            with_buses.len()
         );
+    }
+    if let Some(missing) = needed.into_iter().find(|name| variable(name).is_empty()) {
+        eprintln!("dvt relay: these tests are asked for, and {missing} names no server");
         return ExitCode::FAILURE;
     }
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -81,6 +91,17 @@ fn trials(url: &str) -> Vec<Trial> {
             metrics::an_address_that_is_taken_is_said,
             refusals::command_lines_that_lead_nowhere_are_refused_with_the_remedy,
             refusals::another_destination_is_refused_with_the_command_that_moves_the_outbox,
+        ]
+    )
+}
+
+fn trials_with_buses(url: &str) -> Vec<Trial> {
+    trials!(
+        url,
+        [
+            nats::a_stream_gets_each_event_once_and_in_order_through_a_kill,
+            nats::a_missing_stream_is_told_before_anything_is_claimed,
+            nats::the_three_commands_of_the_readme_work_as_written,
         ]
     )
 }
