@@ -6,7 +6,9 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum RabbitMqConnectError {
     /// Nobody listens there, or the name is unknown.
-    #[error("RabbitMQ at {server} cannot be reached: {source}; check host and port, and that it runs")]
+    #[error(
+        "RabbitMQ at {server} cannot be reached: {source}; check host and port, and that it runs"
+    )]
     Unreachable {
         /// Host and port.
         server: String,

@@ -39,10 +39,7 @@ pub(crate) async fn dial(
         .map_err(late)?
 }
 
-async fn open(
-    target: &Target,
-    tls: Option<&TlsConnector>,
-) -> Result<Link, RabbitMqConnectError> {
+async fn open(target: &Target, tls: Option<&TlsConnector>) -> Result<Link, RabbitMqConnectError> {
     let Some(password) = target.password.clone() else {
         let user = target.user.clone();
         return Err(RabbitMqConnectError::NoPassword { user });

@@ -7,8 +7,7 @@ use super::RabbitMqSettingsError;
 
 /// The bytes of a name in AMQP 0-9-1.
 pub(super) const MAX_NAME_BYTES: usize = 255;
-pub(super) const EXPECTED: &str =
-    "something like amqp://user@rabbit.example/exchange or amqps://user@rabbit.example/vhost/exchange";
+pub(super) const EXPECTED: &str = "something like amqp://user@rabbit.example/exchange or amqps://user@rabbit.example/vhost/exchange";
 const ROUTING_KEY: &str = "dvt.{tenant}.{run}";
 
 /// What a URL says.
@@ -106,9 +105,7 @@ fn path(url: &Url) -> Result<(String, String), RabbitMqSettingsError> {
 }
 
 /// RabbitMQ's own clients begin with guest, who may come from localhost only.
-fn credentials(
-    url: &Url,
-) -> Result<(String, Option<Zeroizing<String>>), RabbitMqSettingsError> {
+fn credentials(url: &Url) -> Result<(String, Option<Zeroizing<String>>), RabbitMqSettingsError> {
     let password = match url.password() {
         None => None,
         Some(password) => Some(Zeroizing::new(name("password", password)?)),
