@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use dvt_contracts::{Destination, EventSink, InvalidIdentifier};
 use dvt_sink_nats::{NatsSettings, NatsSink};
+use dvt_sink_rabbitmq::{RabbitMqSettings, RabbitMqSink};
 use dvt_sink_webhook::{WebhookConnectError, WebhookSettings, WebhookSink};
 
 use super::STDOUT;
@@ -20,6 +21,8 @@ pub(crate) enum Target {
     Stdout,
     /// A NATS server.
     Nats(Box<NatsSettings>),
+    /// A RabbitMQ server.
+    RabbitMq(Box<RabbitMqSettings>),
     /// A receiver of webhooks.
     Webhook(Box<WebhookSettings>),
 }
@@ -44,6 +47,10 @@ impl Target {
         match scheme {
             "stdout" if to == STDOUT => Ok(Self::Stdout),
             "nats" | "tls" => Ok(Self::Nats(Box::new(settings::nats(to, args, variable)?))),
+            "amqp" | "amqps" => {
+                let settings = settings::rabbitmq(to, args, variable)?;
+                Ok(Self::RabbitMq(Box::new(settings)))
+            }
             "https" | "http" => {
                 let settings = settings::webhook(to, args, variable)?;
                 Ok(Self::Webhook(Box::new(settings)))
@@ -60,6 +67,7 @@ impl Target {
         let named = match self {
             Self::Stdout => Destination::new(STDOUT),
             Self::Nats(settings) => settings.destination(),
+            Self::RabbitMq(settings) => Ok(settings.destination()),
             Self::Webhook(settings) => Ok(settings.destination()),
         };
         named.map_err(|error: InvalidIdentifier| {
@@ -72,7 +80,7 @@ impl Target {
         match self {
             // Whoever reads standard output may take the time to think.
             Self::Stdout => Duration::from_secs(24 * 60 * 60),
-            Self::Nats(_) | Self::Webhook(_) => Duration::from_secs(10),
+            Self::Nats(_) | Self::RabbitMq(_) | Self::Webhook(_) => Duration::from_secs(10),
         }
     }
 
@@ -89,6 +97,10 @@ impl Target {
                 Ok(Outlet::of_lines(lines))
             }
             Self::Nats(settings) => match NatsSink::connect(*settings).await {
+                Ok(sink) => Ok(Outlet::of(sink)),
+                Err(error) => Err(failed(&error)),
+            },
+            Self::RabbitMq(settings) => match RabbitMqSink::connect(*settings).await {
                 Ok(sink) => Ok(Outlet::of(sink)),
                 Err(error) => Err(failed(&error)),
             },

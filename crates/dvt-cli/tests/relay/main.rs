@@ -20,6 +20,7 @@ mod nats;
 mod outage;
 mod poison;
 mod process;
+mod rabbitmq;
 #[path = "../common/ran.rs"]
 mod ran;
 mod receiver;
@@ -102,6 +103,9 @@ fn trials_with_buses(url: &str) -> Vec<Trial> {
             nats::a_stream_gets_each_event_once_and_in_order_through_a_kill,
             nats::a_missing_stream_is_told_before_anything_is_claimed,
             nats::the_three_commands_of_the_readme_work_as_written,
+            rabbitmq::a_queue_gets_every_event_in_order_through_a_kill,
+            rabbitmq::a_missing_exchange_is_told_before_anything_is_claimed,
+            rabbitmq::an_exchange_without_a_queue_takes_nothing,
         ]
     )
 }

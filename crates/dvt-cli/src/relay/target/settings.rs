@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use dvt_sink_nats::NatsSettings;
+use dvt_sink_rabbitmq::RabbitMqSettings;
 use dvt_sink_webhook::{Secrets, WebhookMode, WebhookSettings};
 
 use crate::args::{self, SinkArgs};
@@ -31,6 +32,23 @@ pub(super) fn nats(
     if let Some(file) = &args.sink_ca {
         readable(file)?;
         settings = settings.with_root_certificates(file);
+    }
+    Ok(settings)
+}
+
+pub(super) fn rabbitmq(
+    to: &str,
+    args: &SinkArgs,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<RabbitMqSettings, Failure> {
+    let mut settings = RabbitMqSettings::from_url(to).map_err(|error| usage(&error))?;
+    if let Some(password) = password(args, variable)? {
+        settings = settings.with_password(password);
+    }
+    if let Some(file) = &args.sink_ca {
+        settings = settings
+            .with_root_certificate(readable(file)?.as_bytes())
+            .map_err(|error| usage(&error))?;
     }
     Ok(settings)
 }
