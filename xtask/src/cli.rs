@@ -10,8 +10,8 @@ Checks and chores of the DVT workspace.
 Usage: cargo xtask <COMMAND>
 
 Commands:
-  test     Run all tests: the workspace on a PostgreSQL server, its doctests, and each crate in examples/
-  it       Run the tests that need a PostgreSQL server, and nothing else; arguments after -- go to the tests
+  test     Run all tests: the workspace on the servers, its doctests, and each crate in examples/
+  it       Run the tests that need the servers, and nothing else; arguments after -- go to the tests
   lint     Run all checks, write nothing: format, clippy, docs, lock files, packages, sqlx data, conformance, tidiness
   fix      Mend what lint finds and a machine can mend: format, clippy, generated tables
   migrate  Bring a database's schema up to date: `dvt migrate` with the same options
@@ -20,8 +20,9 @@ Commands:
            with --check compare only, if a server of the version is at hand that it was made with
   help     Print this text (also: --help, -h)
 
-The server: DATABASE_URL, else Docker with docker/compose.yml, else a cluster of its own from PostgreSQL's programs
-on this machine. DVT_PG_BIN names a folder with these programs, and goes before Docker.
+The servers: PostgreSQL (prepare needs no other), NATS with JetStream, and RabbitMQ. Each is the one in DATABASE_URL,
+DVT_NATS_URL or DVT_AMQP_URL, else Docker's of docker/compose.yml, else one of its own from the programs on this machine.
+DVT_PG_BIN, DVT_NATS_BIN and DVT_RABBITMQ_BIN name folders with these programs, and go before Docker.
 
 Exit codes: 0 all is well, 1 something failed, 2 the command line is wrong; `migrate` has those of `dvt`.
 Lock files: lint never changes them, the others do not with CI=true in the environment.

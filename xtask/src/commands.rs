@@ -9,7 +9,7 @@ pub(crate) mod test;
 
 use std::time::Instant;
 
-use crate::server::Server;
+use crate::server::{Product, Server};
 use crate::step::{Step, seconds};
 use crate::workspace::Workspace;
 
@@ -53,15 +53,15 @@ impl Sequence {
         Err(self.failed(&step.name()))
     }
 
-    /// Finds or starts a PostgreSQL server.
+    /// Finds or starts a server of each of these products.
     ///
     /// # Errors
     ///
-    /// `Outcome::Failed`, after the ways to have one and the summary line, if there is none.
-    fn server(&self, workspace: &Workspace) -> Result<Server, Outcome> {
-        Server::find(workspace).map_err(|fault| {
+    /// `Outcome::Failed`, after the ways to have what is missing and the summary line.
+    fn servers(&self, workspace: &Workspace, products: &[Product]) -> Result<Vec<Server>, Outcome> {
+        Server::find(workspace, products).map_err(|fault| {
             eprintln!("{fault}");
-            self.failed("server")
+            self.failed("servers")
         })
     }
 

@@ -87,8 +87,10 @@ impl Step {
         self
     }
 
-    /// Sets an environment variable.
+    /// Sets an environment variable; the last of several values counts.
     pub(crate) fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.envs
+            .retain(|variable| !matches!(variable, Variable::Plain(known, _) if *known == name));
         self.envs.push(Variable::Plain(name, value.into()));
         self
     }
@@ -219,6 +221,7 @@ mod tests {
             .within(Path::new("examples/a"))
             .locked()
             .rest("-D warnings")
+            .env("RUSTDOCFLAGS", "-A warnings")
             .env("RUSTDOCFLAGS", "-D warnings");
         assert_eq!(
             step.name(),

@@ -3,4 +3,5 @@
 pub(crate) mod code;
 pub(crate) mod docs;
 pub(crate) mod files;
+pub(crate) mod json;
 pub(crate) mod manifest;

@@ -6,6 +6,7 @@ mod fences;
 mod leftovers;
 mod length;
 mod members;
+mod metrics;
 mod root;
 mod suite_names;
 mod toc;
@@ -20,7 +21,7 @@ use crate::workspace::crates_in;
 const HEADING: &str = "see ARCHITECTURE.md#invariants";
 
 /// The checks of this module.
-pub(crate) fn checks() -> [Check; 9] {
+pub(crate) fn checks() -> [Check; 10] {
     let check = |name, run| Check {
         name,
         heading: HEADING,
@@ -45,6 +46,7 @@ pub(crate) fn checks() -> [Check; 9] {
             each_source(root, leftovers::of)
         }),
         check("tidy: examples are compiled", fences::check),
+        check("tidy: metrics have panels", metrics::check),
         check("tidy: the root is clean", root::check),
     ]
 }

@@ -7,10 +7,15 @@ use dvt_contracts::{
 
 use crate::failure::EXIT_CODES;
 
+mod outbox;
 mod reading;
 mod relay;
 mod store;
 
+pub(crate) use self::outbox::{
+    DeadLettersArgs, OperatorArgs, OutboxArgs, OutboxCommand, ParkArgs, RetargetArgs, RetryArgs,
+    RunWait, SkipArgs, StatusArgs, operator_text,
+};
 pub(crate) use self::reading::{EventsArgs, RunsArgs, ShowArgs};
 pub(crate) use self::relay::{DrainArgs, RelayArgs, SinkArgs, WebhookMode};
 use self::store::ENVIRONMENT;
@@ -40,6 +45,8 @@ pub(crate) enum Command {
     Relay(Box<RelayArgs>),
     /// Deliver all that is due to standard output, and acknowledge it.
     Drain(DrainArgs),
+    /// Look after what is to be delivered: how much, what is stuck, and what to do about it.
+    Outbox(Box<OutboxArgs>),
     /// Print the idempotency key that is derived from an event's coordinates.
     Key(KeyArgs),
     /// Bring the schema of a store on PostgreSQL up to date, or say what that would take.

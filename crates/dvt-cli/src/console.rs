@@ -3,8 +3,13 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
+use serde_json::Serializer;
 
 use crate::failure::Failure;
+
+mod visible;
+
+use self::visible::Visible;
 
 /// Where the command writes: its product to `out`, everything about it to `err`.
 #[derive(Debug)]
@@ -78,9 +83,9 @@ impl Page {
         self.writer.clone()
     }
 
-    /// Writes an object as one line of JSON.
+    /// Writes an object as one line of JSON, without any character that a terminal would obey.
     pub(crate) fn write_json(&mut self, object: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut *self, object)?;
+        object.serialize(&mut Serializer::with_formatter(&mut *self, Visible))?;
         writeln!(self)
     }
 

@@ -3,6 +3,7 @@ use std::io;
 use dvt_adapter_postgres::MigrateError;
 use dvt_contracts::{Destination, OutboxError, RunKey, SafeText, StoreError};
 
+use crate::outbox::Refusal;
 use crate::text;
 
 /// How the command ends. The numbers are part of its interface: see [`EXIT_CODES`].
@@ -20,7 +21,7 @@ pub(crate) enum Exit {
     Store = 4,
     /// The output could not be written.
     Output = 5,
-    /// The run that was asked for is not there.
+    /// The run or dead letter that was asked for is not there.
     NotFound = 6,
     /// The sink cannot be reached, or lacks what it needs.
     Sink = 7,
@@ -35,9 +36,9 @@ Exit codes:
   1  some input lines were rejected; the good ones before and after them are recorded
   2  the command line is wrong
   3  the input cannot be read; what was read before is recorded
-  4  the store failed; repeating the command is safe
+  4  the store failed or refused; repeating the command is safe
   5  the output was closed; what could not be written is not acknowledged
-  6  the run is not there
+  6  the run or dead letter is not there
   7  the sink cannot be reached, or lacks what it needs; nothing is lost
   8  told to stop, and some work in flight was cut off: its events may come again";
 
@@ -82,12 +83,15 @@ pub(crate) enum Failure {
     /// The outbox failed.
     #[error("the outbox failed: {}; repeating the command is safe, what is not acknowledged comes again", chain(.0))]
     Outbox(#[from] OutboxError),
+    /// The outbox is not in the state that an operator's command is for.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The schema is not what it should be, or cannot be made so.
     #[error("{}", chain(.0))]
     Migrate(#[from] MigrateError),
     /// The outbox belongs to another receiver.
     #[error(
-        "the outbox delivers to {bound}, not to {requested}: two receivers would split the stream. To move it for good: \
+        "the outbox delivers to \"{bound}\", not to \"{requested}\": two receivers would split the stream. To move it for good: \
          dvt outbox retarget --from {} --to {} --reason TEXT",
         text::shell_word(.bound.as_str()), text::shell_word(.requested.as_str())
     )]
@@ -128,6 +132,7 @@ impl Failure {
             | Self::Migrate(_)
             | Self::Runtime(_) => Exit::Store,
             Self::Destination { .. } => Exit::Store,
+            Self::Refused(refusal) => refusal.exit(),
             Self::RunNotFound(_) => Exit::NotFound,
             Self::Sink { .. } | Self::SinkDown(_) => Exit::Sink,
             Self::Output(_) => Exit::Output,

@@ -54,6 +54,14 @@ impl Cell {
         }
     }
 
+    /// A value of which a table shows something shorter.
+    pub(crate) fn shortly(short: impl ToString, text: impl ToString) -> Self {
+        Self {
+            short: Some(short.to_string()),
+            ..Self::from(text)
+        }
+    }
+
     fn shown(&self) -> &str {
         self.short.as_deref().unwrap_or(&self.text)
     }

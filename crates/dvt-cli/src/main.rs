@@ -14,6 +14,7 @@ mod failure;
 mod key;
 mod listing;
 mod migrate;
+mod outbox;
 mod reader;
 mod record;
 mod relay;
@@ -58,6 +59,7 @@ fn run(args: Args, console: &mut Console) -> Result<Exit, Failure> {
             Command::Events(args) => events::command(&args, console).await,
             Command::Relay(args) => relay::command(&args, console).await,
             Command::Drain(args) => drain::command(&args, console).await,
+            Command::Outbox(args) => outbox::command(&args, console).await,
             Command::Key(args) => key::command(&args, console),
             Command::Migrate(args) => migrate::command(&args, console).await,
             Command::Demo(args) => demo::command(&args, console).await,

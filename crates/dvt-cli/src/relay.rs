@@ -39,7 +39,7 @@ const DRAW_EVERY: Duration = Duration::from_millis(200);
 
 /// Runs the command.
 pub(crate) async fn command(args: &RelayArgs, console: &mut Console) -> Result<Exit, Failure> {
-    let target = Target::new(&args.to, &args.sink)?;
+    let target = Target::new(&args.to, &args.sink, store::variable)?;
     let destination = match &args.destination {
         Some(named) => named.clone(),
         None => target.destination()?,

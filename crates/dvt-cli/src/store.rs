@@ -35,7 +35,8 @@ fn choose(args: &StoreArgs) -> Result<Choice, Failure> {
     Choice::new(args, variable)
 }
 
-fn variable(name: &str) -> Option<String> {
+/// A variable of the environment.
+pub(crate) fn variable(name: &str) -> Option<String> {
     let value = std::env::var_os(name)?;
     Some(value.to_string_lossy().into_owned())
 }

@@ -58,6 +58,19 @@ pub(crate) fn shell_word(word: &str) -> Cow<'_, str> {
     }
 }
 
+/// The text on one line of a terminal: line breaks and tabs as blanks, other control characters replaced.
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return text.into();
+    }
+    let visible = |c: char| match c {
+        '\t' | '\n' | '\r' => ' ',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(visible).collect::<String>().into()
+}
+
 /// The text in at most `width` columns: what is too long loses its middle, where names differ least.
 ///
 /// Control characters would move the cursor; they are replaced.
@@ -133,6 +146,15 @@ mod tests {
         assert_eq!(shell_word("run-1.a/b"), "run-1.a/b");
         assert_eq!(shell_word("it's $HOME"), r"'it'\''s $HOME'");
         assert_eq!(shell_word(""), "''");
+    }
+
+    #[test]
+    fn no_text_moves_the_cursor() {
+        assert_eq!(one_line("as it is"), "as it is");
+        assert_eq!(
+            one_line("a\tb\nc\r\u{1b}[2Jd\u{9b}e\u{7f}"),
+            "a b c \u{fffd}[2Jd\u{fffd}e\u{fffd}"
+        );
     }
 
     #[test]

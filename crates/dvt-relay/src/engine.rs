@@ -49,8 +49,6 @@ pub(crate) struct Engine {
     next_upkeep: Instant,
     /// Whether the last claim found nothing.
     empty: bool,
-    /// One run is held that has to be alone.
-    alone: bool,
     /// Runs on which a publish of several events ended without a word of how far it came: one event at a time goes out.
     singly: HashSet<RunKey>,
     /// The last reason of the sink for being down.
@@ -83,7 +81,6 @@ impl Engine {
             claiming: false,
             asked: 0,
             empty: false,
-            alone: false,
             singly: HashSet::new(),
             down_because: SafeText::new(""),
             report: RelayReport::default(),
@@ -137,7 +134,7 @@ impl Engine {
         if let Some(verdict) = self.breaker.next_verdict() {
             next = next.min(verdict);
         }
-        if !self.claiming && !self.alone && self.room() > 0 {
+        if !self.claiming && !self.held.has_suspect() && self.room() > 0 {
             let look = match self.breaker.claiming(now, self.held.publishing()) {
                 Claiming::NotBefore(until) => until.max(self.next_look),
                 Claiming::Freely | Claiming::One => self.next_look,

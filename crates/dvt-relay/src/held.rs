@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use dvt_contracts::{ClaimedRun, Lease, RunEvent, RunKey};
+use dvt_contracts::{ClaimedRun, Lease, RunEvent, RunKey, UNFINISHED_CLAIMS_ALONE};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -19,6 +19,8 @@ pub(crate) struct Held {
     /// When the lease ends, at the latest, by this process's clock.
     pub(crate) expires_at: Instant,
     pub(crate) attempts: u32,
+    /// It was claimed again and again and never finished: it may take this process down.
+    is_suspect: bool,
     pub(crate) first_seq: u64,
     pub(crate) events: usize,
     /// How many of them the sink was given.
@@ -32,7 +34,7 @@ pub(crate) struct Held {
 /// What is being done about it.
 #[derive(Debug)]
 pub(crate) enum Phase {
-    /// It has to be alone, and others are not done.
+    /// It is about to go out, or others have to be done first.
     Waiting(Vec<RunEvent>),
     /// The sink works on it.
     Publishing {
@@ -65,6 +67,18 @@ impl HeldRuns {
         self.runs.is_empty()
     }
 
+    /// Whether one of them is a suspect. Then nothing else is claimed.
+    pub(crate) fn has_suspect(&self) -> bool {
+        self.iter().any(|held| held.is_suspect)
+    }
+
+    /// Whether the run must not be published now: a suspect shares the sink with nobody.
+    pub(crate) fn must_wait(&self, run: &RunKey) -> bool {
+        let is_suspect = self.runs.get(run).is_some_and(|held| held.is_suspect);
+        let mut others = self.iter().filter(|held| held.is_publishing());
+        others.any(|other| is_suspect || other.is_suspect)
+    }
+
     /// Payload bytes of all of them.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
@@ -90,6 +104,7 @@ impl HeldRuns {
             number: self.taken_in,
             expires_at,
             attempts: claimed.attempts,
+            is_suspect: claimed.unfinished_claims >= UNFINISHED_CLAIMS_ALONE,
             first_seq: claimed.events.first().map_or(0, |event| event.run_seq),
             events: claimed.events.len(),
             sent: 0,

@@ -305,27 +305,22 @@ async fn a_sink_that_is_down_ends_a_relay_that_was_to_end() {
 /// CASES M, crash loops: runs that were claimed again and again and never finished go out one by one.
 #[tokio::test(start_paused = true)]
 async fn a_suspect_is_published_alone() {
-    let world = World::new();
-    let runs = world.runs(8, 1).await;
-    for _ in 0..3 {
-        let claim = dvt_conformance::fixture::claim_all();
-        world.store.claim(&claim).await.unwrap();
-        tokio::time::sleep(Duration::from_secs(61)).await;
+    // At the third claim the store still gives several at once; later it gives one at a time.
+    for claims in [2, 3] {
+        let world = World::new();
+        let runs = world.runs(8, 1).await;
+        for _ in 0..claims {
+            let claim = dvt_conformance::fixture::claim_all();
+            world.store.claim(&claim).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(61)).await;
+        }
+        world.sink.does(|_, _| Act::Slow(Duration::from_secs(1)));
+
+        let begun = tokio::time::Instant::now();
+        world.empty().await.unwrap();
+
+        let took = begun.elapsed();
+        assert!(took >= Duration::from_secs(8), "{claims}: {took:?}");
+        assert_eq!(world.sink.total(), runs.len(), "{claims}");
     }
-    let at_once = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let most = at_once.clone();
-    world.sink.does(move |_, _| {
-        most.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        Act::Slow(Duration::from_secs(1))
-    });
-
-    let begun = tokio::time::Instant::now();
-    world.empty().await.unwrap();
-
-    assert!(
-        begun.elapsed() >= Duration::from_secs(8),
-        "{:?}",
-        begun.elapsed()
-    );
-    assert_eq!(world.sink.total(), runs.len());
 }

@@ -2,17 +2,21 @@
 
 use super::{Outcome, Sequence};
 use crate::finding::Findings;
+use crate::server::Product;
 use crate::sqlx_data::{self, Verdict};
 use crate::workspace::Workspace;
 
 /// Writes the data of the query macros by a server that is found or started.
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
     let mut sequence = Sequence::start("prepare");
-    let server = match sequence.server(workspace) {
-        Ok(server) => server,
+    let servers = match sequence.servers(workspace, &[Product::Postgres]) {
+        Ok(servers) => servers,
         Err(failed) => return failed,
     };
-    match sqlx_data::write(workspace, &server) {
+    let written = servers
+        .iter()
+        .try_for_each(|server| sqlx_data::write(workspace, server));
+    match written {
         Ok(()) => {
             sequence.done += 1;
             sequence.finished()

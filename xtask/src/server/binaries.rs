@@ -1,43 +1,68 @@
-//! PostgreSQL's programs on this machine.
+//! Servers' programs on this machine.
 
 use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::ask::ask;
+use super::product::Product;
 
-/// What a cluster of one's own needs.
-const PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
-/// Where packages put one folder for each major version.
-const PACKAGES: [(&str, &str); 2] = [("/usr/lib/postgresql", ""), ("/usr", "pgsql-")];
+/// Where packages of PostgreSQL put one folder for each major version.
+const POSTGRES_VERSIONS: [(&str, &str); 2] = [("/usr/lib/postgresql", ""), ("/usr", "pgsql-")];
 
-/// A folder with PostgreSQL's programs.
+/// A folder with all the programs that a product's server needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Binaries(PathBuf);
 
 impl Binaries {
-    /// The folder that `DVT_PG_BIN` names, if it is set.
+    /// The folder that the product's variable names, if it is set.
     ///
     /// # Errors
     ///
     /// A sentence if the programs are not in it.
-    pub(super) fn named() -> Result<Option<Self>, String> {
-        let Some(dir) = env::var_os("DVT_PG_BIN").filter(|dir| !dir.is_empty()) else {
+    pub(super) fn named(product: Product) -> Result<Option<Self>, String> {
+        let variable = product.facts().folder;
+        let Some(dir) = env::var_os(variable).filter(|dir| !dir.is_empty()) else {
             return Ok(None);
         };
         let dir = PathBuf::from(dir);
         let shown = dir.display().to_string();
-        Self::of(dir).map(Some).ok_or_else(|| {
+        Self::of(product, dir).map(Some).ok_or_else(|| {
             format!(
-                "expected {} in the folder DVT_PG_BIN, found not all of them in {shown}",
-                PROGRAMS.join(", ")
+                "expected {} in the folder {variable}, found not all of them in {shown}",
+                product.facts().programs.join(", ")
             )
         })
     }
 
+    /// The programs to take if any version will do.
+    pub(super) fn found(product: Product) -> Option<Self> {
+        let mut dirs = candidates(product).into_iter();
+        dirs.find_map(|dir| Self::of(product, dir))
+    }
+
+    /// The programs of this major version of PostgreSQL; only those in `DVT_PG_BIN` count if it is set.
+    ///
+    /// # Errors
+    ///
+    /// A sentence if `DVT_PG_BIN` names a folder without them.
+    pub(super) fn of_postgres(major: u32) -> Result<Option<Self>, String> {
+        let found = match Self::named(Product::Postgres)? {
+            Some(named) => vec![named],
+            None => candidates(Product::Postgres)
+                .into_iter()
+                .filter_map(|dir| Self::of(Product::Postgres, dir))
+                .collect(),
+        };
+        Ok(found
+            .into_iter()
+            .find(|binaries| binaries.major() == Some(major)))
+    }
+
     /// The folder, if all the programs are in it.
-    fn of(dir: PathBuf) -> Option<Self> {
-        let all = PROGRAMS.iter().all(|program| dir.join(program).is_file());
+    fn of(product: Product, dir: PathBuf) -> Option<Self> {
+        let programs = product.facts().programs;
+        let all = programs.iter().all(|program| dir.join(program).is_file());
         // Another user may start them, from another directory.
         all.then(|| Self(dir.canonicalize().unwrap_or(dir)))
     }
@@ -47,7 +72,7 @@ impl Binaries {
         &self.0
     }
 
-    /// The major version, as the server's program tells it.
+    /// The major version, as PostgreSQL's server tells it.
     fn major(&self) -> Option<u32> {
         let postgres = self.0.join("postgres");
         major(&ask(postgres.to_str()?, &["--version"]).ok()?)
@@ -60,40 +85,24 @@ impl fmt::Display for Binaries {
     }
 }
 
-/// The programs to take if any version will do.
-pub(super) fn newest() -> Option<Binaries> {
-    candidates().into_iter().find_map(Binaries::of)
-}
-
-/// The programs of this major version; only those in `DVT_PG_BIN` count if it is set.
-///
-/// # Errors
-///
-/// A sentence if `DVT_PG_BIN` names a folder without them.
-pub(super) fn of_major(wanted: u32) -> Result<Option<Binaries>, String> {
-    let found = match Binaries::named()? {
-        Some(named) => vec![named],
-        None => candidates().into_iter().filter_map(Binaries::of).collect(),
-    };
-    Ok(found
-        .into_iter()
-        .find(|binaries| binaries.major() == Some(wanted)))
-}
-
 /// Folders to look in, the best first.
-fn candidates() -> Vec<PathBuf> {
+fn candidates(product: Product) -> Vec<PathBuf> {
+    let facts = product.facts();
     let mut dirs = Vec::new();
     for dir in env::split_paths(&env::var_os("PATH").unwrap_or_default()) {
-        // A link on the PATH leads to where the others are.
-        let target = dir.join("initdb").canonicalize().ok();
-        let target = target.and_then(|initdb| initdb.parent().map(Path::to_path_buf));
+        // A link on the PATH leads to where the others are, and to the program that a wrapper wraps.
+        let target = dir.join(facts.programs[0]).canonicalize().ok();
+        let target = target.and_then(|program| program.parent().map(Path::to_path_buf));
         dirs.extend(target);
         dirs.push(dir);
     }
-    for (parent, prefix) in PACKAGES {
-        dirs.extend(versions(Path::new(parent), prefix));
+    dirs.extend(facts.places.iter().map(PathBuf::from));
+    if product == Product::Postgres {
+        for (parent, prefix) in POSTGRES_VERSIONS {
+            dirs.extend(versions(Path::new(parent), prefix));
+        }
+        dirs.extend(ask("pg_config", &["--bindir"]).ok().map(PathBuf::from));
     }
-    dirs.extend(ask("pg_config", &["--bindir"]).ok().map(PathBuf::from));
     dirs
 }
 
@@ -147,8 +156,9 @@ mod tests {
             ("all/pg_ctl", ""),
             ("all/postgres", ""),
         ]);
-        assert_eq!(Binaries::of(scratch.root().join("half")), None);
-        assert!(Binaries::of(scratch.root().join("all")).is_some());
+        let of = |dir: &str| Binaries::of(Product::Postgres, scratch.root().join(dir));
+        assert_eq!(of("half"), None);
+        assert!(of("all").is_some());
     }
 
     #[test]

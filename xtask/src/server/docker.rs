@@ -1,20 +1,30 @@
-//! The server of docker/compose.yml.
+//! The servers of docker/compose.yml.
 
 use std::fmt;
 use std::process::{Command, Stdio};
 
 use super::ask::ask;
-use super::url::Url;
 use crate::guard::Guard;
 use crate::workspace::Workspace;
 
 /// How the compose file is named to Docker; the name of its project stands in it.
 const COMPOSE: [&str; 3] = ["compose", "--file", "docker/compose.yml"];
+/// How services are started.
+const UP: [&str; 6] = [
+    "up",
+    "--detach",
+    "--no-recreate",
+    "--wait",
+    "--wait-timeout",
+    "120",
+];
 
-/// The running server; stopped when this is dropped, if it did not run before.
+/// Running services; those that did not run before are stopped when this is dropped.
 #[derive(Debug)]
 pub(super) struct Docker {
-    guard: Option<Guard>,
+    /// What was left alone.
+    running: Vec<String>,
+    _guards: Vec<Guard>,
 }
 
 /// Why there is no server of Docker's.
@@ -26,44 +36,39 @@ pub(super) enum DockerFault {
     Failed(String),
 }
 
-/// What there was of the server before we came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Before {
-    Nothing,
-    Stopped,
-    Running,
+/// The services of our project that there were before we came.
+#[derive(Debug, Default)]
+struct Before {
+    running: Vec<String>,
+    /// The running ones, and those that are stopped.
+    all: Vec<String>,
 }
 
 impl Docker {
-    /// Starts the server unless it runs, and waits until it is healthy.
+    /// Starts those of these services that do not run, and waits until all are healthy.
     ///
     /// # Errors
     ///
     /// Why not.
-    pub(super) fn up(workspace: &Workspace) -> Result<Self, DockerFault> {
+    pub(super) fn up(workspace: &Workspace, services: &[&str]) -> Result<Self, DockerFault> {
         ask("docker", &["version", "--format", "{{.Server.Version}}"])
             .map_err(DockerFault::Absent)?;
         ask("docker", &["compose", "version"]).map_err(DockerFault::Absent)?;
         let file = workspace.root().join(COMPOSE[2]);
         let file = file.to_string_lossy();
         let before = Before::find(&file).map_err(DockerFault::Failed)?;
-        // Before it is started: it is stopped also if we are killed while it starts.
-        let guard = before.undo().map(|undo| stopper(workspace, undo));
-        let guard = guard.transpose().map_err(DockerFault::Failed)?;
-        let up = compose(
-            workspace,
-            &[
-                "up",
-                "--detach",
-                "--no-recreate",
-                "--wait",
-                "--wait-timeout",
-                "120",
-            ],
-        )
-        .status();
+        // Before they are started: they are stopped also if we are killed while they start.
+        let undo = before.undo(services);
+        let guards = undo.iter().map(|words| stopper(workspace, words));
+        let guards = guards
+            .collect::<Result<_, _>>()
+            .map_err(DockerFault::Failed)?;
+        let up = compose(workspace, &UP).args(services).status();
         match up {
-            Ok(status) if status.success() => Ok(Self { guard }),
+            Ok(status) if status.success() => Ok(Self {
+                running: before.running,
+                _guards: guards,
+            }),
             Ok(status) => Err(DockerFault::Failed(format!(
                 "`docker compose up` failed ({status})"
             ))),
@@ -71,20 +76,14 @@ impl Docker {
         }
     }
 
-    /// Where it answers: docker/compose.yml says so.
-    pub(super) fn url(&self) -> Url {
-        Url::new("postgresql://dvt:dvt@localhost:5432/dvt")
-    }
-}
-
-impl fmt::Display for Docker {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Docker's of docker/compose.yml, ")?;
-        f.write_str(if self.guard.is_some() {
-            "stopped afterwards"
-        } else {
+    /// Where the service is from, and what becomes of it.
+    pub(super) fn told(&self, service: &str) -> String {
+        let fate = if self.running.iter().any(|running| running == service) {
             "which runs already"
-        })
+        } else {
+            "stopped afterwards"
+        };
+        format!("Docker's of docker/compose.yml, {fate}")
     }
 }
 
@@ -106,30 +105,38 @@ impl fmt::Display for DockerFault {
 
 impl Before {
     fn find(file: &str) -> Result<Self, String> {
-        let containers = |options: &[&str]| {
-            let args = [&["compose", "--file", file, "ps", "--quiet"], options].concat();
-            ask("docker", &args)
+        let services = |options: &[&str]| {
+            let args = [&["compose", "--file", file, "ps", "--services"], options].concat();
+            let names = ask("docker", &args)?;
+            Ok::<_, String>(names.lines().map(str::to_owned).collect())
         };
-        let running = containers(&["--status", "running"])?;
-        let all = containers(&["--all"])?;
-        Ok(Self::of(&running, &all))
+        Ok(Self {
+            running: services(&["--status", "running"])?,
+            all: services(&["--all"])?,
+        })
     }
 
-    fn of(running: &str, all: &str) -> Self {
-        match (running.is_empty(), all.is_empty()) {
-            (false, _) => Self::Running,
-            (true, false) => Self::Stopped,
-            (true, true) => Self::Nothing,
+    /// The calls of compose that bring this state back after these services were started.
+    fn undo<'a>(&self, services: &[&'a str]) -> Vec<Vec<&'a str>> {
+        let is_in = |names: &[String], service: &str| names.iter().any(|name| name == service);
+        if self.all.is_empty() {
+            return vec![vec!["down", "--volumes"]];
         }
-    }
-
-    /// What brings this state back.
-    fn undo(self) -> Option<&'static [&'static str]> {
-        match self {
-            Self::Nothing => Some(&["down", "--volumes"]),
-            Self::Stopped => Some(&["stop"]),
-            Self::Running => None,
-        }
+        let (known, new): (Vec<&str>, Vec<&str>) = services
+            .iter()
+            .partition(|service| is_in(&self.all, service));
+        let stopped: Vec<&str> = known
+            .into_iter()
+            .filter(|service| !is_in(&self.running, service))
+            .collect();
+        let calls = [
+            (["rm", "--stop", "--force", "--volumes"].as_slice(), new),
+            (["stop"].as_slice(), stopped),
+        ];
+        let calls = calls.into_iter().filter(|(_, names)| !names.is_empty());
+        calls
+            .map(|(words, names)| [words, &names].concat())
+            .collect()
     }
 }
 
@@ -162,12 +169,36 @@ mod tests {
 
     #[test]
     fn only_what_was_started_is_undone() {
+        let undo = |running: &[&str], all: &[&str]| {
+            let owned = |names: &[&str]| names.iter().copied().map(str::to_owned).collect();
+            let before = Before {
+                running: owned(running),
+                all: owned(all),
+            };
+            let calls = before.undo(&["postgres", "nats"]);
+            let calls = calls.iter().map(|words| words.join(" "));
+            calls.collect::<Vec<_>>().join("; ")
+        };
+        assert_eq!(undo(&[], &[]), "down --volumes");
         assert_eq!(
-            Before::of("", "").undo(),
-            Some(["down", "--volumes"].as_slice())
+            undo(&["postgres"], &["postgres"]),
+            "rm --stop --force --volumes nats"
         );
-        assert_eq!(Before::of("", "1f3a").undo(), Some(["stop"].as_slice()));
-        assert_eq!(Before::of("1f3a", "1f3a").undo(), None);
+        assert_eq!(
+            undo(&[], &["nats"]),
+            "rm --stop --force --volumes postgres; stop nats"
+        );
+        assert_eq!(undo(&["nats", "postgres"], &["nats", "postgres"]), "");
+    }
+
+    #[test]
+    fn what_ran_before_is_told_apart() {
+        let docker = Docker {
+            running: vec!["nats".to_owned()],
+            _guards: Vec::new(),
+        };
+        assert!(docker.told("nats").ends_with("which runs already"));
+        assert!(docker.told("postgres").ends_with("stopped afterwards"));
     }
 
     #[test]

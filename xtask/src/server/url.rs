@@ -13,9 +13,9 @@ impl Url {
         Self(text.into())
     }
 
-    /// The one in the environment. An empty variable is none.
-    pub(crate) fn from_environment() -> Option<Self> {
-        let text = env::var("DATABASE_URL").ok()?;
+    /// The one in this environment variable. An empty one is none.
+    pub(super) fn from_environment(variable: &str) -> Option<Self> {
+        let text = env::var(variable).ok()?;
         (!text.trim().is_empty()).then_some(Self(text))
     }
 
@@ -48,15 +48,26 @@ impl Url {
         Self(url)
     }
 
+    /// The port that it names.
+    pub(super) fn port(&self) -> Option<u16> {
+        let (_, place) = self.0.rsplit_once(':')?;
+        place.split('/').next()?.parse().ok()
+    }
+
     /// What may be shown.
     fn shown(&self) -> Option<String> {
         let (scheme, rest) = self.0.split_once("://")?;
         let (user, place) = rest.rsplit_once('@').unwrap_or(("", rest));
         // With any of these the URL is malformed, or the @ is in a parameter: then anything may be the password.
-        if !matches!(scheme, "postgres" | "postgresql") || user.contains(['/', '?', '#', '@']) {
+        if user.contains(['/', '?', '#', '@']) {
             return None;
         }
-        let user = user.split(':').next().unwrap_or_default();
+        let user = match scheme {
+            "postgres" | "postgresql" => user.split(':').next().unwrap_or_default(),
+            // NATS has users that are tokens.
+            "nats" | "tls" | "amqp" | "amqps" => "",
+            _ => return None,
+        };
         let place = place.split(['?', '#']).next().unwrap_or_default();
         let at = if user.is_empty() { "" } else { "@" };
         Some(format!("{scheme}://{user}{at}{place}"))
@@ -86,6 +97,9 @@ mod tests {
             ("postgres://u@h/d?password=secret", "postgres://u@h/d"),
             ("postgres:///d?host=/tmp&password=secret", "postgres:///d"),
             ("postgres://:secret@h/d", "postgres://h/d"),
+            ("nats://secret@h:4222", "nats://h:4222"),
+            ("nats://secret@h:1,nats://secret@h:2", "…"),
+            ("amqp://u:secret@h:5672/vhost", "amqp://h:5672/vhost"),
             // Malformed, or made to deceive.
             ("postgres://u:sec/ret@h/d", "…"),
             ("postgres://u:sec@ret@h/d", "…"),

@@ -138,6 +138,9 @@ pub(crate) struct SinkArgs {
     /// The JetStream stream that takes the subjects. [default: the one that there is]
     #[arg(long, value_name = "NAME")]
     pub(crate) nats_stream: Option<String>,
+    /// Make the stream if there is none: on disk, without limits, with a duplicate window of 10 minutes.
+    #[arg(long)]
+    pub(crate) nats_create_stream: bool,
     /// How a webhook gets its CloudEvents.
     #[arg(long, value_enum, default_value_t = WebhookMode::Structured)]
     pub(crate) webhook_mode: WebhookMode,

@@ -96,7 +96,10 @@ mod tests {
             assert!(reply.contains("hangs since 60s"), "{path}: {reply}");
         }
         let metrics = get(hangs, "/metrics");
-        assert!(metrics.contains("application/openmetrics-text"), "{metrics}");
+        assert!(
+            metrics.contains("application/openmetrics-text"),
+            "{metrics}"
+        );
         assert!(metrics.ends_with("# EOF\n"), "{metrics}");
     }
 }

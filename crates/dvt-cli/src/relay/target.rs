@@ -1,20 +1,27 @@
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dvt_contracts::{Destination, EventSink};
+use dvt_contracts::{Destination, EventSink, InvalidIdentifier};
+use dvt_sink_nats::{NatsSettings, NatsSink};
+use dvt_sink_webhook::{WebhookConnectError, WebhookSettings, WebhookSink};
 
 use super::STDOUT;
 use super::lines::LineSink;
 use crate::args::SinkArgs;
 use crate::console::SharedWriter;
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
+
+mod settings;
 
 /// Where `--to` points, checked and not yet reached.
 #[derive(Debug)]
 pub(crate) enum Target {
     /// Standard output.
     Stdout,
+    /// A NATS server.
+    Nats(Box<NatsSettings>),
+    /// A receiver of webhooks.
+    Webhook(Box<WebhookSettings>),
 }
 
 /// A sink that is reached.
@@ -27,19 +34,37 @@ pub(crate) struct Outlet {
 }
 
 impl Target {
-    /// Reads the URL and what belongs to it. Reaches nothing.
-    pub(crate) fn new(to: &str, _args: &SinkArgs) -> Result<Self, Failure> {
-        match to.split_once(':').map(|(scheme, _)| scheme) {
-            Some("stdout") if to == STDOUT => Ok(Self::Stdout),
+    /// Reads the URL and what belongs to it: files and the environment. Reaches nothing.
+    pub(crate) fn new(
+        to: &str,
+        args: &SinkArgs,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Failure> {
+        let scheme = to.split_once(':').map_or("", |(scheme, _)| scheme);
+        match scheme {
+            "stdout" if to == STDOUT => Ok(Self::Stdout),
+            "nats" | "tls" => Ok(Self::Nats(Box::new(settings::nats(to, args, variable)?))),
+            "https" | "http" => {
+                let settings = settings::webhook(to, args, variable)?;
+                Ok(Self::Webhook(Box::new(settings)))
+            }
             _ => Err(Failure::Usage(format!(
-                "--to {to:?} is no place to deliver to: use stdout:, https://…, nats://… or amqp://…"
+                "--to {:?} is no place to deliver to: use stdout:, https://…, nats://… or amqp://…",
+                without_login(to)
             ))),
         }
     }
 
-    /// What an outbox calls it, unless it is told another name.
+    /// What an outbox calls it, unless it is told another name: the URL without its secrets.
     pub(crate) fn destination(&self) -> Result<Destination, Failure> {
-        Destination::new(self.to_string()).map_err(|error| Failure::Usage(error.to_string()))
+        let named = match self {
+            Self::Stdout => Destination::new(STDOUT),
+            Self::Nats(settings) => settings.destination(),
+            Self::Webhook(settings) => Ok(settings.destination()),
+        };
+        named.map_err(|error: InvalidIdentifier| {
+            Failure::Usage(format!("{error}: give it a short name with --destination"))
+        })
     }
 
     /// How long a publish may take before it counts as unavailable.
@@ -47,21 +72,45 @@ impl Target {
         match self {
             // Whoever reads standard output may take the time to think.
             Self::Stdout => Duration::from_secs(24 * 60 * 60),
+            Self::Nats(_) | Self::Webhook(_) => Duration::from_secs(10),
         }
     }
 
     /// Reaches the sink, and checks that what it needs is there.
     pub(crate) async fn connect(self, out: SharedWriter) -> Result<Outlet, Failure> {
+        let name = self.destination()?;
+        let failed = |error: &dyn std::error::Error| Failure::Sink {
+            sink: name.to_string(),
+            reason: chain(error),
+        };
         match self {
             Self::Stdout => {
                 let lines = LineSink::ndjson(out).map_err(Failure::Runtime)?;
                 Ok(Outlet::of_lines(lines))
             }
+            Self::Nats(settings) => match NatsSink::connect(*settings).await {
+                Ok(sink) => Ok(Outlet::of(sink)),
+                Err(error) => Err(failed(&error)),
+            },
+            Self::Webhook(settings) => match WebhookSink::connect(*settings).await {
+                Ok(sink) => Ok(Outlet::of(sink)),
+                Err(error @ WebhookConnectError::Plaintext) => {
+                    Err(Failure::Usage(error.to_string()))
+                }
+                Err(error) => Err(failed(&error)),
+            },
         }
     }
 }
 
 impl Outlet {
+    fn of(sink: impl EventSink + 'static) -> Self {
+        Self {
+            sink: Arc::new(sink),
+            lines: None,
+        }
+    }
+
     /// Lines on this process's output.
     pub(crate) fn of_lines(lines: LineSink) -> Self {
         let lines = Arc::new(lines);
@@ -72,11 +121,10 @@ impl Outlet {
     }
 }
 
-impl fmt::Display for Target {
-    /// The URL without its secrets.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stdout => f.write_str(STDOUT),
-        }
+/// A URL that nobody understands may still hold a password.
+fn without_login(to: &str) -> String {
+    match to.rsplit_once('@') {
+        Some((_, rest)) => format!("…@{rest}"),
+        None => to.to_owned(),
     }
 }

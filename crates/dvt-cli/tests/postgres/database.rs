@@ -56,6 +56,20 @@ impl Database {
         execute(&self.url, sql).unwrap();
     }
 
+    /// The only number that a query gives, with the schema before all others.
+    pub(crate) fn count(&self, sql: &str) -> i64 {
+        let options = PgConnectOptions::from_str(&self.url).unwrap();
+        let options = options.options([("search_path", &self.schema)]);
+        connected(async {
+            let mut connection = PgConnection::connect_with(&options).await?;
+            let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
+            let count = query.fetch_one(&mut connection).await?;
+            connection.close().await?;
+            Ok(count)
+        })
+        .unwrap()
+    }
+
     /// The URL of the server.
     pub(crate) fn url(&self) -> &str {
         &self.url
@@ -105,16 +119,20 @@ pub(crate) fn random_schema() -> String {
 }
 
 fn execute(url: &str, sql: String) -> Result<(), sqlx::Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
+    connected(async {
         let mut connection = PgConnection::connect(url).await?;
         sqlx::raw_sql(AssertSqlSafe(sql))
             .execute(&mut connection)
             .await?;
         connection.close().await
     })
+}
+
+fn connected<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
 }
 
 impl Ran {

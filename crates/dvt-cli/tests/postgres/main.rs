@@ -15,6 +15,8 @@ mod database;
 mod drain;
 mod errors;
 mod migrate;
+mod outbox;
+mod outbox_killed;
 #[path = "../common/ran.rs"]
 mod ran;
 mod reading;
@@ -80,6 +82,12 @@ fn trials(url: &str) -> Vec<Trial> {
             reading::a_log_is_what_a_drain_delivers,
             drain::a_second_drain_delivers_nothing,
             drain::a_closed_pipe_acknowledges_nothing,
+            outbox::a_dead_event_is_retried_then_skipped_and_the_rest_goes_out,
+            outbox::a_parked_run_waits_for_its_operator,
+            outbox::the_destination_moves_once,
+            outbox::what_is_not_there_is_told_apart_from_what_does_not_fit,
+            outbox::somebody_must_be_named,
+            outbox_killed::all_dead_letters_are_retried_once_however_often_it_is_killed,
             errors::a_password_is_never_printed,
             errors::a_missing_schema_names_the_remedy,
             errors::the_variables_name_store_and_schema,

@@ -57,7 +57,10 @@ pub(crate) fn a_relay_that_is_told_to_end_finishes_what_is_in_flight(database: &
     assert_eq!(summary["delivered"], taken, "{summary}");
     let status = outbox(database);
     assert_eq!(status["pending_events"], 10_000 - taken);
-    assert_eq!((&status["leased_runs"], &summary["runs_cut_off"]), (&0.into(), &0.into()));
+    assert_eq!(
+        (&status["leased_runs"], &summary["runs_cut_off"]),
+        (&0.into(), &0.into())
+    );
 }
 
 pub(crate) fn what_cannot_be_finished_is_given_back_and_said(database: &Database) {
@@ -71,7 +74,10 @@ pub(crate) fn what_cannot_be_finished_is_given_back_and_said(database: &Database
     assert_eq!(ran.code, 8, "{ran:?}");
     assert_eq!(ran.json()["runs_cut_off"], 3);
     let status = outbox(database);
-    assert_eq!((&status["due_runs"], &status["leased_runs"]), (&3.into(), &0.into()));
+    assert_eq!(
+        (&status["due_runs"], &status["leased_runs"]),
+        (&3.into(), &0.into())
+    );
 }
 
 pub(crate) fn a_second_signal_ends_at_once(database: &Database) {

@@ -40,7 +40,9 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if url.is_empty() {
-        eprintln!("dvt relay: DVT_PG_INTEGRATION=1 asks for these tests, and DATABASE_URL names no server");
+        eprintln!(
+            "dvt relay: DVT_PG_INTEGRATION=1 asks for these tests, and DATABASE_URL names no server"
+        );
         return ExitCode::FAILURE;
     }
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -13,7 +13,12 @@ pub(crate) fn metrics_and_probes_tell_how_the_relay_and_the_store_are_doing(data
     record(database, 10, 10);
     let receiver = Receiver::start();
     let bounds = [
-        "--metrics", "127.0.0.1:0", "--verdict-within", "50ms", "--probe-interval", "50ms",
+        "--metrics",
+        "127.0.0.1:0",
+        "--verdict-within",
+        "50ms",
+        "--probe-interval",
+        "50ms",
     ];
     let mut relay = Process::start(relay(database, &receiver, &bounds));
     let told = relay.first_line_of_error();
@@ -64,7 +69,8 @@ pub(crate) fn an_address_that_is_taken_is_said(database: &Database) {
     let ran = database.dvt(&["relay", "--to", "stdout:", "--once", "--metrics", &address]);
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(
-        ran.err.contains(&format!("cannot serve metrics at {address}")),
+        ran.err
+            .contains(&format!("cannot serve metrics at {address}")),
         "{ran:?}"
     );
 }
@@ -103,7 +109,11 @@ fn wait_for(address: SocketAddr, path: &str, is_so: impl Fn(&str) -> bool) -> St
 /// Status and body of a page.
 fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
     let mut reply = String::new();
     stream.read_to_string(&mut reply).unwrap();
     let (head, body) = reply.split_once("\r\n\r\n").unwrap();

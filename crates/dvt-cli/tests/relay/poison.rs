@@ -25,13 +25,23 @@ fn parks_alone(database: &Database, answer: Answer) {
     let poisoned: RunKey = run_key(7);
     let receiver = Receiver::start();
     let run = poisoned.clone();
-    receiver.answer(move |event| match event.run == run && event.run_seq == POISON {
-        true => answer,
-        false => Answer::Take,
-    });
+    receiver.answer(
+        move |event| match event.run == run && event.run_seq == POISON {
+            true => answer,
+            false => Answer::Take,
+        },
+    );
     let bounds = [
-        "--max-attempts", "3", "--retry-initial", "20ms", "--retry-cap", "40ms",
-        "--publish-timeout", "500ms", "--verdict-within", "200ms",
+        "--max-attempts",
+        "3",
+        "--retry-initial",
+        "20ms",
+        "--retry-cap",
+        "40ms",
+        "--publish-timeout",
+        "500ms",
+        "--verdict-within",
+        "200ms",
     ];
     let relay = Process::start(relay(database, &receiver, &bounds));
     let expected = RUNS * EVENTS - (EVENTS + 1 - POISON as usize);
@@ -44,7 +54,10 @@ fn parks_alone(database: &Database, answer: Answer) {
     let letters = database.dvt(&["outbox", "dead-letters", "--json"]).done();
     let letter = letters.json();
     assert_eq!(letter["run_id"], "run-7");
-    assert_eq!((&letter["run_seq"], &letter["attempts"]), (&POISON.into(), &3.into()));
+    assert_eq!(
+        (&letter["run_seq"], &letter["attempts"]),
+        (&POISON.into(), &3.into())
+    );
     receiver.wait(PATIENCE, |books| books.count == expected);
     receiver.books(|books| {
         assert_eq!(books.taken[&poisoned].len() as u64, POISON - 1);
@@ -53,7 +66,9 @@ fn parks_alone(database: &Database, answer: Answer) {
 
     receiver.answer(|_| Answer::Take);
     database
-        .dvt(&["outbox", "retry", "run-7", "--tenant", "t", "--by", "ann", "--reason", "mended"])
+        .dvt(&[
+            "outbox", "retry", "run-7", "--tenant", "t", "--by", "ann", "--reason", "mended",
+        ])
         .done();
     receiver.wait(PATIENCE, |books| books.count == RUNS * EVENTS);
     wait_for_outbox(database, |status| status["pending_events"] == 0);

@@ -15,15 +15,35 @@ pub(crate) fn command_lines_that_lead_nowhere_are_refused_with_the_remedy(databa
         (&["--to", "nats://bus/dvt.{tenant}{run}"], 2, "between them"),
         (&["--to", "amqp://bus/runs?routing_key={"], 2, "brace"),
         (
-            &["--to", "https://hooks.example.com/x", "--webhook-secrets-file", missing],
+            &[
+                "--to",
+                "https://hooks.example.com/x",
+                "--webhook-secrets-file",
+                missing,
+            ],
             2,
             missing,
         ),
-        (&["--to", "stdout:", "--retry-initial", "2s", "--retry-cap", "1s"], 2, "--retry-cap"),
+        (
+            &[
+                "--to",
+                "stdout:",
+                "--retry-initial",
+                "2s",
+                "--retry-cap",
+                "1s",
+            ],
+            2,
+            "--retry-cap",
+        ),
     ];
     for (args, code, remedy) in cases {
         let ran = database.dvt(&[&["relay", "--once"], args].concat());
-        assert_eq!((ran.code, ran.out.as_str()), (code, ""), "{args:?}: {ran:?}");
+        assert_eq!(
+            (ran.code, ran.out.as_str()),
+            (code, ""),
+            "{args:?}: {ran:?}"
+        );
         assert!(ran.err.contains(remedy), "{args:?}: {ran:?}");
     }
     let status = outbox(database);
@@ -35,13 +55,12 @@ pub(crate) fn another_destination_is_refused_with_the_command_that_moves_the_out
     database: &Database,
 ) {
     record(database, 1, 1);
-    let once = |more: &[&str]| {
-        database.dvt(&[&["relay", "--once", "--to", "stdout:"], more].concat())
-    };
+    let once =
+        |more: &[&str]| database.dvt(&[&["relay", "--once", "--to", "stdout:"], more].concat());
     once(&["--destination", "queue a"]).done();
     let refused = once(&[]);
     assert_eq!((refused.code, refused.out.as_str()), (4, ""), "{refused:?}");
-    let remedy = "dvt outbox retarget --from 'queue a' --to stdout: --reason TEXT";
+    let remedy = "dvt outbox retarget --from 'queue a' --to 'stdout:' --reason TEXT";
     assert!(refused.err.contains(remedy), "{refused:?}");
 
     let from_to = ["--from", "queue a", "--to", "stdout:"];

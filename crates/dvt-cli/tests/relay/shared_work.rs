@@ -17,7 +17,11 @@ pub(crate) fn four_relays_deliver_everything_in_order_through_a_kill_and_a_stop(
     record(database, RUNS, EVENTS);
     let receiver = Receiver::start();
     let start = || {
-        let command = relay(database, &receiver, &["--lease", "1s", "--max-events", "20"]);
+        let command = relay(
+            database,
+            &receiver,
+            &["--lease", "1s", "--max-events", "20"],
+        );
         Process::start(command)
     };
     let (killed, stopped, others) = (start(), start(), [start(), start()]);

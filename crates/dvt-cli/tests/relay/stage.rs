@@ -47,7 +47,12 @@ pub(crate) fn feed(database: &Database, lines: &str) -> Ran {
 pub(crate) fn relay(database: &Database, receiver: &Receiver, more: &[&str]) -> Command {
     let mut command = database.command(&["relay", "--to", &receiver.url(), "--json"]);
     command
-        .args(["--allow-http", "--allow-private", "--poll-interval", "100ms"])
+        .args([
+            "--allow-http",
+            "--allow-private",
+            "--poll-interval",
+            "100ms",
+        ])
         .args(more);
     command
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dvt_contracts::{ClaimRequest, ClaimedRun, OutboxError, UNFINISHED_CLAIMS_ALONE};
+use dvt_contracts::{ClaimRequest, ClaimedRun, OutboxError};
 use tokio::time::Instant;
 
 use super::Engine;
@@ -14,7 +14,7 @@ use crate::work;
 
 impl Engine {
     pub(super) fn claim(&mut self, now: Instant) {
-        if self.claiming || self.alone || now < self.next_look {
+        if self.claiming || self.held.has_suspect() || now < self.next_look {
             return;
         }
         let room = match self.breaker.claiming(now, self.held.publishing()) {
@@ -38,12 +38,12 @@ impl Engine {
             .spawn(work::claim(Arc::clone(&self.store), request));
     }
 
-    /// Sends the runs that wait: at once, or when all others are done if they have to be alone.
+    /// Sends the runs that wait: at once, but a suspect only while no other run is on its way, and nothing beside it.
     pub(super) fn publish_waiting(&mut self) {
-        if self.alone && self.held.len() > 1 {
-            return;
-        }
         for run in self.held.waiting() {
+            if self.held.must_wait(&run) {
+                continue;
+            }
             let Some(held) = self.held.get_mut(&run) else {
                 continue;
             };
@@ -94,7 +94,6 @@ impl Engine {
             self.look_now();
         }
         for run in claimed {
-            self.alone |= run.unfinished_claims >= UNFINISHED_CLAIMS_ALONE;
             self.held.take_in(run, begun_at + self.settings.lease);
         }
         Ok(())

@@ -155,10 +155,6 @@ impl Engine {
     }
 
     pub(super) fn let_go(&mut self, run: &RunKey) -> Option<Held> {
-        let held = self.held.remove(run);
-        if self.held.is_empty() {
-            self.alone = false;
-        }
-        held
+        self.held.remove(run)
     }
 }
