@@ -6,10 +6,10 @@ use deadpool::managed::{Object, Pool, PoolError};
 use dvt_contracts::ErrorClass;
 use sqlx::PgConnection;
 use tokio::time::{Instant, sleep, timeout_at};
-use uuid::Uuid;
 
 use crate::connector::Connector;
 use crate::fault::Fault;
+use crate::jitter;
 use crate::migrations;
 use crate::settings::PostgresSettings;
 use crate::sqlstate::{Cause, cause, is_answer};
@@ -63,10 +63,7 @@ impl Call {
         if attempt >= ATTEMPTS {
             return Err(Fault::Contended { attempts: attempt });
         }
-        let ceiling = 1_000_u64 << attempt.min(6);
-        // The bits of a random UUID that are random.
-        let micros = Uuid::new_v4().as_u64_pair().1 % ceiling;
-        sleep(Duration::from_micros(micros)).await;
+        sleep(jitter::below(Duration::from_millis(1 << attempt.min(6)))).await;
         Ok(())
     }
 }

@@ -8,7 +8,9 @@ mod database;
 mod event_columns;
 mod fault;
 mod floor;
+mod hints;
 mod in_transaction;
+mod jitter;
 mod log;
 mod migrations;
 mod moment;
@@ -22,6 +24,7 @@ mod store;
 
 pub use self::clock_shift::ClockShift;
 pub use self::connect_error::ConnectError;
+pub use self::hints::HintListener;
 pub use self::migrations::{
     MigrateError, Migration, MigrationReport, MigrationState, MigrationStep, SchemaFault,
     StepOutcome, dump_sql, migrate, status,

@@ -10,8 +10,8 @@ mod runs;
 use async_trait::async_trait;
 use dvt_contracts::{
     AppendError, AppendOutcome, AppendRequest, BootstrapOutcome, BootstrapRequest, Checkpoint,
-    EventPage, ProviderRef, PruneOutcome, RunKey, RunQuery, RunRecord, RunStateStore, SaveOutcome,
-    StoreError, TenantId,
+    ErrorClass, EventPage, ProviderRef, PruneOutcome, RunKey, RunQuery, RunRecord, RunStateStore,
+    SaveOutcome, StoreError, TenantId,
 };
 
 use crate::append::{self, Target};
@@ -25,7 +25,15 @@ impl RunStateStore for PostgresStore {
         request: &BootstrapRequest,
     ) -> Result<BootstrapOutcome, StoreError> {
         request.check_call()?;
-        bootstrap::bootstrap_run(self.database(), request).await
+        let outcome = bootstrap::bootstrap_run(self.database(), request).await;
+        let stored = match &outcome {
+            Ok(run) => run.created && !run.events.is_empty(),
+            Err(error) => error.class() == ErrorClass::Unknown,
+        };
+        if stored {
+            self.hint();
+        }
+        outcome
     }
 
     async fn append_batch(
@@ -104,12 +112,24 @@ impl PostgresStore {
     ) -> Result<Vec<Result<AppendOutcome, AppendError>>, Fault> {
         let database = self.database();
         let mut call = database.call();
-        append::append(
+        let outcome = append::append(
             Target::Pool(database),
             &mut call,
             database.clock_shift(),
             requests,
         )
-        .await
+        .await;
+        let stored = match &outcome {
+            Ok(replies) => {
+                let mut events = replies.iter().flatten().flat_map(|reply| &reply.events);
+                events.any(|event| !event.is_duplicate())
+            }
+            // Perhaps it did, and the repetition will be a duplicate.
+            Err(fault) => fault.class() == ErrorClass::Unknown,
+        };
+        if stored {
+            self.hint();
+        }
+        outcome
     }
 }

@@ -91,7 +91,7 @@ impl OutboxStorage for PostgresStore {
         note: &OperatorNote,
     ) -> Result<DeadLetter, OutboxError> {
         let kind = ResolutionKind::Retried;
-        dead_letters::resolve(
+        let resolved = dead_letters::resolve(
             self.database(),
             "retry_dead_letter",
             run,
@@ -99,7 +99,9 @@ impl OutboxStorage for PostgresStore {
             kind,
             note,
         )
-        .await
+        .await?;
+        self.hint();
+        Ok(resolved)
     }
 
     async fn skip_dead_letter(
@@ -109,7 +111,7 @@ impl OutboxStorage for PostgresStore {
         note: &OperatorNote,
     ) -> Result<DeadLetter, OutboxError> {
         let kind = ResolutionKind::Skipped;
-        dead_letters::resolve(
+        let resolved = dead_letters::resolve(
             self.database(),
             "skip_dead_letter",
             run,
@@ -117,7 +119,9 @@ impl OutboxStorage for PostgresStore {
             kind,
             note,
         )
-        .await
+        .await?;
+        self.hint();
+        Ok(resolved)
     }
 
     async fn park_run(&self, run: &RunKey, note: &OperatorNote) -> Result<DeadLetter, OutboxError> {

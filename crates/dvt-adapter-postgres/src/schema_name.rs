@@ -30,6 +30,11 @@ impl SchemaName {
         &self.0
     }
 
+    /// The channel of the store's hints: short enough for every server, and no other schema's.
+    pub(crate) fn channel(&self) -> String {
+        format!("dvt_{}", self.0)
+    }
+
     /// The name as SQL text takes it, reserved words (`user`, `table`) included.
     pub(crate) fn quoted(&self) -> String {
         format!("\"{}\"", self.0)
@@ -80,6 +85,8 @@ mod tests {
             assert_eq!(schema.as_str(), name);
             assert_eq!(schema.to_string(), name);
             assert_eq!(schema.quoted(), format!("\"{name}\""));
+            assert_eq!(schema.channel(), format!("dvt_{name}"));
+            assert!(schema.channel().len() < 64);
         }
         assert_eq!(SchemaName::default().as_str(), "dvt");
     }

@@ -27,6 +27,7 @@ pub struct PostgresSettings {
     statement_timeout: Duration,
     migration_wait: Duration,
     clock_shift: ClockShift,
+    hints: bool,
 }
 
 impl PostgresSettings {
@@ -67,6 +68,7 @@ impl PostgresSettings {
             statement_timeout: Duration::from_secs(5),
             migration_wait: Duration::from_secs(60),
             clock_shift: ClockShift::default(),
+            hints: false,
         })
     }
 
@@ -131,6 +133,16 @@ impl PostgresSettings {
         }
     }
 
+    /// Whether the store hints at what it appended, so that a [`HintListener`](crate::HintListener) need not wait for its
+    /// next look: it does not unless told so.
+    ///
+    /// A hint is a statement of its own (`NOTIFY` on the channel `dvt_<schema>`), sent in the background over a connection
+    /// of the pool after the append was committed. Many appends share one: two are at least 5 ms apart.
+    #[must_use]
+    pub fn with_hints(self, hints: bool) -> Self {
+        Self { hints, ..self }
+    }
+
     /// A clock that tests move.
     #[must_use]
     pub fn with_clock_shift(self, clock_shift: ClockShift) -> Self {
@@ -160,6 +172,10 @@ impl PostgresSettings {
 
     pub(crate) fn clock_shift(&self) -> &ClockShift {
         &self.clock_shift
+    }
+
+    pub(crate) fn hints(&self) -> bool {
+        self.hints
     }
 
     /// The `search_path` of every connection, as `SHOW` tells it.
@@ -197,6 +213,14 @@ impl PostgresSettings {
     #[doc(hidden)]
     pub async fn store_connection(&self) -> Result<PgConnection, sqlx::Error> {
         self.store_options().connect().await
+    }
+
+    /// For the one connection that listens for hints. It is idle for as long as nothing happens.
+    pub(crate) fn listening_options(&self) -> PgConnectOptions {
+        self.named("dvt-hints").options([
+            ("search_path", self.search_path()),
+            ("idle_session_timeout", "0".to_owned()),
+        ])
     }
 
     /// For the one connection that migrates: a migration may take its time, but not while others wait for it.
@@ -252,6 +276,7 @@ impl fmt::Debug for PostgresSettings {
             .field("statement_timeout", &self.statement_timeout)
             .field("migration_wait", &self.migration_wait)
             .field("clock_shift", &self.clock_shift)
+            .field("hints", &self.hints)
             .finish_non_exhaustive()
     }
 }

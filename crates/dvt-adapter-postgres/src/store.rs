@@ -7,6 +7,7 @@ use crate::connect_error::ConnectError;
 use crate::database::Database;
 use crate::fault::Fault;
 use crate::floor::Floor;
+use crate::hints::{HintListener, HintSender};
 use crate::in_transaction;
 use crate::settings::PostgresSettings;
 
@@ -15,6 +16,7 @@ use crate::settings::PostgresSettings;
 pub struct PostgresStore {
     database: Database,
     floor: Arc<Floor>,
+    hints: Option<Arc<HintSender>>,
 }
 
 impl PostgresStore {
@@ -25,7 +27,9 @@ impl PostgresStore {
     pub async fn connect(settings: PostgresSettings) -> Result<Self, ConnectError> {
         let database = Database::new(settings)?;
         database.check_schema().await?;
+        let hints = database.settings().hints();
         Ok(Self {
+            hints: hints.then(|| HintSender::new(database.clone())),
             database,
             floor: Arc::default(),
         })
@@ -49,6 +53,20 @@ impl PostgresStore {
         AppendRequest::check_call(requests)?;
         let appended = in_transaction::append_in(&self.database, transaction, requests).await;
         appended.map_err(|fault: Fault| fault.store("append_in"))
+    }
+
+    /// Hints that there is work, after the commit of a transaction with [`append_in`](Self::append_in); all other appends do
+    /// so by themselves. Waits for nothing, and does nothing unless the settings ask for hints.
+    pub fn hint(&self) {
+        if let Some(hints) = &self.hints {
+            hints.hint();
+        }
+    }
+
+    /// Hears the hints of all writers to this store, over a connection of its own.
+    #[must_use]
+    pub fn hint_listener(&self) -> HintListener {
+        HintListener::new(self.database.settings().clone())
     }
 
     /// Closes the connections; statements that are under way end first. Every later one is refused.

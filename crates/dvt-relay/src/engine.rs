@@ -41,6 +41,8 @@ pub(crate) struct Engine {
     delivered: Vec<Acknowledgement>,
     acknowledging: bool,
     claiming: bool,
+    /// There is reason to look again that the claim under way cannot know.
+    look_again: bool,
     /// The claim under way was made for this many runs.
     asked: usize,
     /// No look for work before then.
@@ -79,6 +81,7 @@ impl Engine {
             delivered: Vec::new(),
             acknowledging: false,
             claiming: false,
+            look_again: false,
             asked: 0,
             empty: false,
             singly: HashSet::new(),
@@ -108,7 +111,10 @@ impl Engine {
                 Some(done) = self.tasks.join_next_with_id() => {
                     outcome = self.take_in(done, mode);
                 }
-                () = wake.notified() => self.look_now(),
+                () = wake.notified() => {
+                    self.held.hinted();
+                    self.look_now();
+                }
                 () = sleep_until(next) => {}
             }
         }
@@ -122,6 +128,7 @@ impl Engine {
     }
 
     fn look_now(&mut self) {
+        self.look_again = self.claiming;
         self.pause = Duration::ZERO;
         self.next_look = Instant::now();
         self.empty = false;

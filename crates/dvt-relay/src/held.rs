@@ -10,6 +10,8 @@ pub(crate) struct HeldRuns {
     runs: HashMap<RunKey, Held>,
     bytes: u64,
     taken_in: u64,
+    /// As many had been taken in at the last hint.
+    hinted: u64,
 }
 
 /// One of them.
@@ -77,6 +79,16 @@ impl HeldRuns {
         let is_suspect = self.runs.get(run).is_some_and(|held| held.is_suspect);
         let mut others = self.iter().filter(|held| held.is_publishing());
         others.any(|other| is_suspect || other.is_suspect)
+    }
+
+    /// Notes a hint: it may be about any of these runs, whose new events nobody can claim as long as they are held.
+    pub(crate) fn hinted(&mut self) {
+        self.hinted = self.taken_in;
+    }
+
+    /// Whether there was a hint since this run was taken in.
+    pub(crate) fn was_hinted(&self, held: &Held) -> bool {
+        held.number <= self.hinted
     }
 
     /// Payload bytes of all of them.

@@ -9,8 +9,10 @@ mod world;
 
 use std::time::Duration;
 
+use dvt_conformance::fixture;
 use dvt_contracts::{
-    DeadLetterQuery, Destination, OperatorNote, OutboxStorage as _, PendingQuery, PendingState,
+    AppendRequest, DeadLetterQuery, Destination, OperatorNote, OutboxStorage as _, PendingQuery,
+    PendingState, RunStateStoreExt as _,
 };
 use dvt_relay::{RelayError, RelayMode, RelaySettings};
 use world::{Act, World};
@@ -277,6 +279,36 @@ async fn work_comes_at_the_latest_after_the_poll_interval_and_at_once_after_a_hi
         assert_eq!(report.unwrap().delivered, 1);
         assert!(took <= expected + Duration::from_millis(40), "{took:?}");
     }
+}
+
+/// Nobody can claim the new event before the run is let go.
+#[tokio::test(start_paused = true)]
+async fn a_hint_about_a_run_that_is_being_published_is_not_forgotten() {
+    let world = World::new();
+    let run = world.runs(1, 1).await.remove(0);
+    let publish = Duration::from_secs(2);
+    world.sink.does(move |_, _| Act::Slow(publish));
+    let settings = RelaySettings {
+        // The first look after an empty one comes after 20 s.
+        poll_interval: Duration::from_secs(1_000),
+        ..world.settings()
+    };
+    let relay = world.relay(settings);
+    let waker = relay.waker();
+    let working = relay.run(
+        RelayMode::Forever,
+        tokio::time::sleep(2 * publish + Duration::from_secs(1)),
+    );
+    let appending = async {
+        tokio::time::sleep(publish / 2).await;
+        let request = AppendRequest::new(run, vec![fixture::note("meanwhile")]);
+        world.store.append_and_enqueue(request).await.unwrap();
+        waker.wake();
+    };
+
+    let (report, ()) = tokio::join!(working, appending);
+
+    assert_eq!(report.unwrap().delivered, 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -24,11 +24,15 @@ mod crosswise;
 mod deadlines;
 mod empty_claim;
 mod ground;
+mod hints;
+mod hints_lost;
+mod hints_relay;
 mod hot;
 mod interrupted;
 mod keys;
 mod landscape;
 mod late_heads;
+mod line;
 mod migrations;
 mod own_server;
 mod plan;
@@ -84,6 +88,9 @@ fn main() -> ExitCode {
         standby::trials(),
         two_processes::trials(),
         empty_claim::trials(),
+        hints::trials(),
+        hints_lost::trials(),
+        hints_relay::trials(),
     ];
     let own = tests.into_iter().flatten().map(trial::Test::into_trial);
     let trials: Vec<Trial> = conformance::trials().into_iter().chain(own).collect();

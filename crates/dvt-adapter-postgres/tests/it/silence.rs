@@ -1,6 +1,5 @@
 //! A peer that says nothing any more, and closes nothing either.
 
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use dvt_adapter_postgres::{PostgresSettings, PostgresStore};
@@ -8,14 +7,11 @@ use dvt_conformance::fixture::{claim_all, note};
 use dvt_contracts::{
     Disposition, ErrorClass, OutboxStorage as _, RunStateStore as _, RunStateStoreExt as _,
 };
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio::time::timeout;
-use url::Url;
 
-use crate::server::{TestSchema, connect, random_name, url};
-use crate::stage::{assert_consistent, bootstrap, migrated, named, open, request, until};
+use crate::line::{Line, Wire};
+use crate::server::{TestSchema, connect, random_name};
+use crate::stage::{assert_consistent, bootstrap, migrated, open, request, until};
 use crate::trial::{Outcome, trials};
 
 trials![
@@ -27,92 +23,6 @@ const DEADLINE: Duration = Duration::from_millis(1_000);
 const STATEMENT: Duration = Duration::from_millis(700);
 /// What a busy machine may add.
 const SLACK: Duration = Duration::from_secs(2);
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Wire {
-    Open,
-    /// What the server says does not arrive.
-    Mute,
-    /// Nothing arrives.
-    Dead,
-}
-
-/// Forwards bytes to the server and back, as long as the wire lets it.
-async fn forward(
-    mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
-    mut wire: watch::Receiver<Wire>,
-    passes: fn(Wire) -> bool,
-) {
-    let mut bytes = vec![0; 64 * 1024];
-    loop {
-        let read = from.read(&mut bytes).await;
-        if wire.wait_for(|wire| passes(*wire)).await.is_err() {
-            return;
-        }
-        match read {
-            Ok(count) if count > 0 && to.write_all(&bytes[..count]).await.is_ok() => {}
-            _ => {
-                let _ = to.shutdown().await;
-                return;
-            }
-        }
-    }
-}
-
-/// The near end of connections to the server of `DATABASE_URL`.
-struct Line {
-    url: String,
-    wire: Arc<Mutex<watch::Sender<Wire>>>,
-    /// Those that never come back: their sockets stay open.
-    lost: Vec<watch::Sender<Wire>>,
-}
-
-impl Line {
-    async fn open(name: &str) -> Self {
-        let mut url: Url = url().parse().unwrap();
-        let server = (
-            url.host_str().unwrap_or("127.0.0.1").to_owned(),
-            url.port().unwrap_or(5432),
-        );
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        url.set_host(Some("127.0.0.1")).unwrap();
-        url.set_port(Some(port)).unwrap();
-        named(&mut url, name);
-        let wire = Arc::new(Mutex::new(watch::Sender::new(Wire::Open)));
-        let current = Arc::clone(&wire);
-        tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                let far = TcpStream::connect(server.clone()).await.unwrap();
-                let (near_read, near_write) = near.into_split();
-                let (far_read, far_write) = far.into_split();
-                let [there, back] = [(); 2].map(|()| current.lock().unwrap().subscribe());
-                let passes = |wire| wire != Wire::Dead;
-                tokio::spawn(forward(near_read, far_write, there, passes));
-                let passes = |wire| wire == Wire::Open;
-                tokio::spawn(forward(far_read, near_write, back, passes));
-            }
-        });
-        Self {
-            url: url.to_string(),
-            wire,
-            lost: Vec::new(),
-        }
-    }
-
-    /// For all connections, those that are there and those to come.
-    fn becomes(&self, wire: Wire) {
-        self.wire.lock().unwrap().send_replace(wire);
-    }
-
-    /// For those to come. Those that are there stay as they are.
-    fn opens_for_others(&mut self) {
-        let others = watch::Sender::new(Wire::Open);
-        self.lost
-            .push(std::mem::replace(&mut *self.wire.lock().unwrap(), others));
-    }
-}
 
 fn settings(schema: &TestSchema, url: &str) -> PostgresSettings {
     let settings = schema.settings_by(url).with_timeouts(DEADLINE, STATEMENT);
@@ -189,7 +99,7 @@ async fn silence_lasts_until_the_deadline_and_leaves_the_pool_whole() -> Outcome
         }
 
         match round {
-            1 => line.opens_for_others(),
+            1 => line.is_for_others(Wire::Open),
             _ => line.becomes(Wire::Open),
         }
 

@@ -74,6 +74,7 @@ impl Engine {
         claimed: Result<Vec<ClaimedRun>, OutboxError>,
     ) -> Result<(), RelayError> {
         self.claiming = false;
+        let look_again = std::mem::take(&mut self.look_again);
         let now = Instant::now();
         let claimed = match claimed {
             Ok(claimed) => claimed,
@@ -88,13 +89,16 @@ impl Engine {
             took: now - begun_at,
         });
         self.empty = claimed.is_empty();
-        if claimed.len() < self.asked {
+        if claimed.len() < self.asked && !look_again {
             self.wait_before_looking(now);
         } else {
             self.look_now();
         }
         for run in claimed {
             self.held.take_in(run, begun_at + self.settings.lease);
+        }
+        if look_again {
+            self.held.hinted();
         }
         Ok(())
     }

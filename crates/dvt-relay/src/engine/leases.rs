@@ -67,9 +67,9 @@ impl Engine {
             };
             if done {
                 delivered += through + 1 - held.first_seq;
-                // More may be waiting behind a full claim.
+                // More may be waiting behind a full claim, or have come meanwhile.
                 let full = held.events >= self.settings.max_events_per_run as usize;
-                if full || through < held.lease.last_seq {
+                if full || through < held.lease.last_seq || self.held.was_hinted(&held) {
                     self.look_now();
                 } else {
                     self.singly.remove(run);
