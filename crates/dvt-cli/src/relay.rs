@@ -5,15 +5,17 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dvt_adapter_postgres::HintListener;
 use dvt_contracts::{OutboxError, OutboxStats, OutboxStorage};
-use dvt_relay::{Relay, RelayError, RelayMode, RelayReport, RelaySettings};
+use dvt_relay::{Relay, RelayError, RelayMode, RelayReport, RelaySettings, RelayWaker};
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::args::RelayArgs;
 use crate::console::Console;
 use crate::failure::{Exit, Failure};
-use crate::{store, text};
+use crate::store::{self, Opened};
+use crate::text;
 
 mod lines;
 mod metrics;
@@ -58,13 +60,14 @@ pub(crate) async fn command(args: &RelayArgs, console: &mut Console) -> Result<E
         writeln!(console.err, "metrics at http://{bound}/metrics")?;
     }
     let outlet = target.connect(console.out.writer()).await?;
-    let store = store::open_kept(&args.store).await?;
+    let Opened { store, hints } = store::open_to_follow(&args.store).await?;
     let mode = match args.once {
         true => RelayMode::UntilEmpty,
         false => RelayMode::Forever,
     };
     let delivery = Delivery {
         store,
+        hints,
         outlet,
         settings,
         mode,
@@ -90,6 +93,8 @@ pub(crate) async fn command(args: &RelayArgs, console: &mut Console) -> Result<E
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) store: Arc<dyn OutboxStorage>,
+    /// What tells that something was appended.
+    pub(crate) hints: Option<HintListener>,
     pub(crate) outlet: Outlet,
     pub(crate) settings: RelaySettings,
     pub(crate) mode: RelayMode,
@@ -122,6 +127,7 @@ impl Delivery {
     ) -> Self {
         Self {
             store,
+            hints: None,
             outlet: Outlet::of_lines(lines),
             settings,
             mode: RelayMode::UntilEmpty,
@@ -157,6 +163,7 @@ impl Delivery {
                 outcome = relay.run(self.mode, stop) => outcome,
                 never = ask_stats(&*self.store, &self.watch, asks) => match never {},
                 never = tell(&self.watch, progress) => match never {},
+                never = heed(self.hints, relay.waker()) => match never {},
             }
         };
         progress.clear();
@@ -258,6 +265,13 @@ fn failure(error: RelayError) -> Failure {
 async fn closed(lines: Option<&LineSink>) {
     match lines {
         Some(lines) => lines.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn heed(hints: Option<HintListener>, waker: RelayWaker) -> Infallible {
+    match hints {
+        Some(hints) => hints.run(|| waker.wake()).await,
         None => std::future::pending().await,
     }
 }
