@@ -105,7 +105,7 @@ impl Column {
 }
 
 const GAP: &str = "  ";
-/// No value takes more columns of a table than this, unless everything else fits beside it.
+/// No value takes more columns of a table than this, unless some are left when all that fit beside it have theirs.
 const WIDEST: usize = 40;
 /// No needed column is shortened to less than this.
 const NARROWEST: usize = 4;
@@ -167,12 +167,13 @@ impl<const N: usize> Listing<N> {
     }
 
     fn layout(&self, rows: &[[Cell; N]], room: usize) -> [Option<usize>; N] {
-        let mut natural = self.columns.map(|column| text::columns(column.title));
+        let mut whole = self.columns.map(|column| text::columns(column.title));
         for row in rows {
-            for (width, cell) in natural.iter_mut().zip(row) {
-                *width = text::columns(cell.shown()).min(WIDEST).max(*width);
+            for (width, cell) in whole.iter_mut().zip(row) {
+                *width = text::columns(cell.shown()).max(*width);
             }
         }
+        let natural = whole.map(|width| width.min(WIDEST));
         let mut widths = [None; N];
         let mut used = 0;
         for (at, column) in self.columns.iter().enumerate() {
@@ -201,6 +202,14 @@ impl<const N: usize> Listing<N> {
             }
             widths[at] = Some(natural[at]);
             used += natural[at] + GAP.len();
+        }
+        let mut spare = (room + GAP.len()).saturating_sub(used);
+        for (width, whole) in widths.iter_mut().zip(whole) {
+            if let Some(width) = width {
+                let more = whole.saturating_sub(*width).min(spare);
+                *width += more;
+                spare -= more;
+            }
         }
         widths
     }
@@ -285,6 +294,15 @@ mod tests {
             "name    size  first\na name     7  a\nb       1234\n"
         );
         assert_eq!(left_out, ["second"]);
+    }
+
+    #[test]
+    fn a_long_value_gets_the_room_that_nothing_else_needs() {
+        let long = "x".repeat(60);
+        let (table, _) = written(true, 70, &rows("a name", &long));
+        let cells = table.lines().nth(1).unwrap().split_whitespace();
+        assert_eq!(table.lines().nth(1).unwrap().chars().count(), 70);
+        assert_eq!(cells.last().unwrap().chars().count(), 70 - 21);
     }
 
     #[test]

@@ -84,12 +84,12 @@ fn words(letter: &DeadLetter) -> String {
         ),
         Some(end) => {
             let what = match end.kind {
-                ResolutionKind::Retried => "goes out again",
-                ResolutionKind::Skipped => "is skipped",
+                ResolutionKind::Retried => "retried",
+                ResolutionKind::Skipped => "skipped",
             };
             let (note, at) = (&end.note, end.at);
             format!(
-                "dead letter {number} of run {run} (event {run_seq}) {what}, by {} at {at}: {}",
+                "dead letter {number} of run {run} (event {run_seq}) {what} by {} at {at}: {}",
                 note.by, note.reason
             )
         }

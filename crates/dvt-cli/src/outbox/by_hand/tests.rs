@@ -44,7 +44,7 @@ async fn a_retry_takes_the_open_letter_and_answers_the_same_again() {
     let first = did(&store, &line).await.unwrap();
     assert_eq!(
         first,
-        "dead letter 1 of run shop/poison (event 2) goes out again, by ada at 2026-12-01T02:00:00.000000Z: \
+        "dead letter 1 of run shop/poison (event 2) retried by ada at 2026-12-01T02:00:00.000000Z: \
          400\u{fffd} is mended\n"
     );
     let after = store.stats().await.unwrap();
@@ -63,7 +63,7 @@ async fn a_retry_takes_the_last_of_many() {
     for _ in 0..40 {
         fail(&store, 1, "no", 1).await;
         let told = did(&store, &["retry", "r"]).await.unwrap();
-        assert!(told.contains("goes out again"), "{told}");
+        assert!(told.contains(" retried by "), "{told}");
     }
     fail(&store, 1, "no", 1).await;
     let told = did(&store, &["retry", "r"]).await.unwrap();
@@ -90,7 +90,7 @@ async fn a_skip_names_its_letter_and_answers_the_same_again() {
     let first = did(&store, &line).await.unwrap();
     assert_eq!(
         first,
-        "dead letter 1 of run shop/poison (event 2) is skipped, by ada at 2026-12-01T02:00:00.000000Z: never valid\n"
+        "dead letter 1 of run shop/poison (event 2) skipped by ada at 2026-12-01T02:00:00.000000Z: never valid\n"
     );
     let after = store.stats().await.unwrap();
     assert_eq!((after.parked_runs, after.skipped_events), (0, 2));

@@ -5,6 +5,7 @@ use super::*;
 use crate::args::OutboxCommand;
 use crate::console::Page;
 use crate::outbox::sample::{outbox, parked, parsed};
+use crate::sample::key;
 
 fn args(more: &[&str]) -> RetryArgs {
     match parsed(&[&["retry", "--all"], more].concat()) {
@@ -60,6 +61,25 @@ async fn a_tenant_or_a_limit_leaves_the_others() {
         "1,100 dead letters retried\n"
     );
     assert_eq!(counts(&store.stats().await.unwrap())[0], 100);
+}
+
+#[tokio::test]
+async fn an_event_that_dies_again_at_once_is_not_tried_again() {
+    let store = MemoryStore::new();
+    // A full page, so that there is a next one to look at.
+    parked(&store, "a", 1_000).await;
+    let last = key("a", "r00999");
+    let dies = async {
+        loop {
+            store.park_run(&last, &note()).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    };
+    let told = tokio::select! {
+        told = retried(&store, &[]) => told,
+        () = dies => String::new(),
+    };
+    assert_eq!(told, "1,000 dead letters retried\n");
 }
 
 #[tokio::test]
