@@ -106,7 +106,7 @@ async fn a_server_that_falls_silent_keeps_nobody() -> Outcome {
 
     assert_eq!(
         unknown(&published),
-        (0, format!("no confirm within {SHORT:?}"))
+        (0, "no confirm within the time for it".to_owned())
     );
     assert!(begun.elapsed() >= SHORT);
 
@@ -164,7 +164,7 @@ async fn a_publish_ends_in_time_while_there_is_no_connection() -> Outcome {
     let refused = timeout(LONG, async {
         loop {
             let published = publish(&sink, 1).await;
-            if format!("{published:?}").contains("Unavailable") {
+            if format!("{published:?}").contains("no connection within") {
                 return published;
             }
         }

@@ -10,7 +10,8 @@ use crate::broker::{Broker, address, userinfo};
 use crate::frames::{blocked, unblocked};
 use crate::proxy::Proxy;
 use crate::stage::{
-    LONG, all, by_way_of, events, publish, rejected, run, settings, unavailable, until_stored,
+    LONG, SHORT, all, by_way_of, events, publish, rejected, run, settings, unavailable,
+    until_stored,
 };
 use crate::trial::{Outcome, trials};
 
@@ -207,7 +208,8 @@ async fn a_server_that_blocks_publishers_gets_nothing() -> Outcome {
     let mut broker = Broker::new(ExchangeKind::Topic).await;
     let queue = broker.queue("#").await;
     let proxy = Proxy::new().await;
-    let sink = RabbitMqSink::connect(by_way_of(&proxy, &broker)).await?;
+    let settings = by_way_of(&proxy, &broker).with_confirm_timeout(SHORT)?;
+    let sink = RabbitMqSink::connect(settings).await?;
     assert_eq!(publish(&sink, 1).await, all(1));
 
     // The notice travels beside our publishes: some may still get through before it.
