@@ -81,7 +81,9 @@ async fn reach(
         server: target.server(),
         source,
     };
-    let name = ServerName::try_from(target.host.clone())
+    // A name with the root's dot is the same name.
+    let name = target.host.trim_end_matches('.').to_owned();
+    let name = ServerName::try_from(name)
         .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
     let stream = tls.connect(name, stream).await.map_err(failed)?;
     Ok(Stream::Tls(Box::new(stream)))

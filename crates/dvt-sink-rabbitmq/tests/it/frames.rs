@@ -47,6 +47,15 @@ pub(crate) fn unblocked() -> Vec<u8> {
     method(&[0, 10, 0, 61])
 }
 
+/// `connection.close`, as a server sends it that is shut down.
+pub(crate) fn goodbye() -> Vec<u8> {
+    let text = b"CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'";
+    let mut payload = vec![0, 10, 0, 50, 1, 64, u8::try_from(text.len()).unwrap()];
+    payload.extend_from_slice(text);
+    payload.extend_from_slice(&[0; 4]);
+    method(&payload)
+}
+
 fn method(payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![1, 0, 0];
     frame.extend_from_slice(&u32::try_from(payload.len()).unwrap().to_be_bytes());
