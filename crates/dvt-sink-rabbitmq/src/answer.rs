@@ -4,6 +4,7 @@ use dvt_contracts::{SafeText, Stop};
 use lapin::Confirmation;
 
 use crate::dial::code;
+use crate::link::Answer;
 use crate::message::{Message, rejected};
 use crate::settings::Target;
 
@@ -12,12 +13,17 @@ const ACCESS_REFUSED: u16 = 403;
 const NOT_FOUND: u16 = 404;
 const PRECONDITION_FAILED: u16 = 406;
 
-/// Whether the event is stored, of which the server said something.
-pub(crate) fn confirmed(
-    confirmation: Confirmation,
-    target: &Target,
-    message: &Message,
-) -> Result<(), Stop> {
+/// Whether the event is stored.
+pub(crate) fn judge(answer: Answer, target: &Target, message: &Message) -> Result<(), Stop> {
+    match answer {
+        Answer::Confirmed(confirmation) => confirmed(&confirmation, target, message),
+        Answer::NotSent(error) => Err(unavailable(format!("not sent: {error}"))),
+        Answer::Failed(error) => Err(lost(&error, target, message)),
+        Answer::Cut => Err(unknown("no confirm: the connection ended".to_owned())),
+    }
+}
+
+fn confirmed(confirmation: &Confirmation, target: &Target, message: &Message) -> Result<(), Stop> {
     match confirmation {
         Confirmation::Ack(None) => Ok(()),
         Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)) => Err(unavailable(format!(
@@ -31,16 +37,19 @@ pub(crate) fn confirmed(
     }
 }
 
-/// After the whole event left. On a channel with one publish, an error of the channel is that publish's.
-pub(crate) fn lost(error: &lapin::Error, target: &Target, message: &Message) -> Stop {
-    match code(error) {
-        Some(NOT_FOUND) => unavailable(format!(
+/// On a channel with one publish, an error of the channel is that publish's.
+fn lost(error: &lapin::Error, target: &Target, message: &Message) -> Stop {
+    let Some(code) = code(error).filter(|_| error.is_amqp_soft_error()) else {
+        return unknown(format!("no confirm: {error}"));
+    };
+    match code {
+        NOT_FOUND => unavailable(format!(
             "there is no exchange {} in the vhost {} any more: \
              rabbitmqadmin -V '{}' declare exchange name='{}' type=topic durable=true",
             target.exchange, target.vhost, target.vhost, target.exchange
         )),
-        Some(ACCESS_REFUSED) if error.is_amqp_soft_error() => unavailable(error.to_string()),
-        Some(CONTENT_TOO_LARGE | PRECONDITION_FAILED) => rejected(format!(
+        ACCESS_REFUSED => unavailable(error.to_string()),
+        CONTENT_TOO_LARGE | PRECONDITION_FAILED => rejected(format!(
             "the message has {} bytes: {error}",
             message.body.len()
         )),

@@ -44,7 +44,7 @@ async fn open(target: &Target, tls: Option<&TlsConnector>) -> Result<Link, Rabbi
         let user = target.user.clone();
         return Err(RabbitMqConnectError::NoPassword { user });
     };
-    let (wire, knife) = Wire::new(reach(target, tls).await?);
+    let (wire, knife, watch) = Wire::new(reach(target, tls).await?);
     let user = target.user.clone();
     let properties = ConnectionProperties::default()
         .with_connection_name("dvt".into())
@@ -59,7 +59,7 @@ async fn open(target: &Target, tls: Option<&TlsConnector>) -> Result<Link, Rabbi
     let connection = Connection::connector(uri(target), runtime::current(), hand_over, properties)
         .await
         .map_err(|error| refused(target, &error))?;
-    Ok(Link::new(connection, knife))
+    Ok(Link::new(connection, knife, watch))
 }
 
 async fn reach(
@@ -81,7 +81,9 @@ async fn reach(
         server: target.server(),
         source,
     };
-    let name = ServerName::try_from(target.host.clone())
+    // A name with the root's dot is the same name.
+    let name = target.host.trim_end_matches('.').to_owned();
+    let name = ServerName::try_from(name)
         .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
     let stream = tls.connect(name, stream).await.map_err(failed)?;
     Ok(Stream::Tls(Box::new(stream)))

@@ -3,13 +3,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dvt_contracts::{EventSink, Published, RunEvent, RunKey, Stop};
-use lapin::options::BasicPublishOptions;
 use tokio::time::{Instant, timeout_at};
 
-use crate::answer::{confirmed, lost, unavailable, unknown};
+use crate::answer::{judge, unavailable, unknown};
 use crate::connect_error::RabbitMqConnectError;
 use crate::dial;
-use crate::link::Held;
+use crate::link::{Answer, Held};
 use crate::message::Message;
 use crate::settings::RabbitMqSettings;
 use crate::uplink::Uplink;
@@ -36,68 +35,53 @@ impl RabbitMqSink {
         Ok(Self { uplink })
     }
 
+    /// Sends it, on the channel of the call if there is one.
     async fn publish_one(
         &self,
         channel: &mut Option<Held>,
-        message: Message,
+        message: &Message,
         until: Instant,
     ) -> Result<(), Stop> {
         let settings = self.uplink.settings();
-        if channel.is_none() {
-            *channel = Some(self.channel(until).await?);
-        }
-        let Some(held) = channel else {
-            return Err(unavailable("there is no channel".to_owned()));
-        };
-        if held.link().is_blocked() {
-            return Err(unavailable(
-                "RabbitMQ is short of memory or disk and takes nothing".to_owned(),
-            ));
-        }
-        let until = until.min(Instant::now() + settings.confirm_timeout);
-        let sent = async {
-            let options = BasicPublishOptions {
-                mandatory: true,
-                immediate: false,
+        loop {
+            let mut held = match channel.take() {
+                Some(held) => held,
+                None => self.channel(until).await?,
             };
-            // An error before the last byte left is definite: the server takes no half message.
-            let confirm = held
-                .publishing()?
-                .basic_publish(
-                    settings.target.exchange.as_str().into(),
-                    message.routing_key.clone(),
-                    options,
-                    message.body.as_bytes(),
-                    message.properties.clone(),
-                )
-                .await?;
-            Ok::<_, lapin::Error>(confirm)
-        };
-        let late = || {
-            let time = settings.confirm_timeout.min(settings.deadline);
-            unknown(format!("no confirm within {time:?}"))
-        };
-        let confirm = match timeout_at(until, sent).await {
-            Ok(Ok(confirm)) => confirm,
-            Ok(Err(error)) => return Err(unavailable(format!("not sent: {error}"))),
-            Err(_) => return Err(late()),
-        };
-        match timeout_at(until, confirm).await {
-            Ok(Ok(confirmation)) => {
-                held.confirmed();
-                confirmed(confirmation, &settings.target, &message)
+            if held.link().is_blocked() {
+                return Err(unavailable(
+                    "RabbitMQ is short of memory or disk and takes nothing".to_owned(),
+                ));
             }
-            Ok(Err(error)) => Err(lost(&error, &settings.target, &message)),
-            Err(_) => Err(late()),
+            let until = until.min(Instant::now() + settings.confirm_timeout);
+            let answer = held.publish(&settings.target.exchange, message);
+            match timeout_at(until, answer).await {
+                // Nothing left, because the connection is no more: the next one may do.
+                Ok(Answer::NotSent(_)) if !held.link().is_up() => {}
+                Ok(answer) => {
+                    judge(answer, &settings.target, message)?;
+                    *channel = Some(held);
+                    return Ok(());
+                }
+                Err(_) => return Err(unknown("no confirm within the time for it".to_owned())),
+            }
         }
     }
 
+    /// A channel of the connection, or of the next one if that is just ending.
     async fn channel(&self, until: Instant) -> Result<Held, Stop> {
         let channel = async {
-            let link = self.uplink.link().await;
-            let link = link.map_err(|error| unavailable(error.to_string()))?;
-            let channel = link.channel().await;
-            channel.map_err(|error| unavailable(format!("no channel: {error}")))
+            loop {
+                let link = self.uplink.link().await;
+                let link = link.map_err(|error| unavailable(error.to_string()))?;
+                match link.while_up(link.channel()).await {
+                    Some(Ok(channel)) => return Ok(channel),
+                    Some(Err(error)) if link.is_up() => {
+                        return Err(unavailable(format!("no channel: {error}")));
+                    }
+                    Some(Err(_)) | None => {}
+                }
+            }
         };
         let late = |_| unavailable("no connection within the time for a publish".to_owned());
         timeout_at(until, channel).await.map_err(late)?
@@ -116,7 +100,7 @@ impl EventSink for RabbitMqSink {
                 Err(unavailable(format!("{time:?} for a publish are over")))
             } else {
                 match Message::new(settings, run, claim_no, event) {
-                    Ok(message) => self.publish_one(&mut channel, message, until).await,
+                    Ok(message) => self.publish_one(&mut channel, &message, until).await,
                     Err(stop) => Err(stop),
                 }
             };

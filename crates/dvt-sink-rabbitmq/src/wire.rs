@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
 use tokio::io::{AsyncRead as TokioRead, AsyncWrite as TokioWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio_rustls::client::TlsStream;
 
 /// The bytes to and from the server, as the client library takes them.
@@ -15,6 +15,7 @@ use tokio_rustls::client::TlsStream;
 pub(crate) struct Wire {
     stream: Stream,
     knife: Option<oneshot::Receiver<()>>,
+    _held: watch::Sender<()>,
 }
 
 pub(crate) enum Stream {
@@ -27,11 +28,30 @@ pub(crate) struct Knife {
     _sender: oneshot::Sender<()>,
 }
 
+/// Tells when the client library has dropped the wire: nothing comes over this connection any more.
+#[derive(Clone)]
+pub(crate) struct Watch(watch::Receiver<()>);
+
+impl Watch {
+    pub(crate) fn is_gone(&self) -> bool {
+        self.0.has_changed().is_err()
+    }
+
+    pub(crate) async fn gone(mut self) {
+        while self.0.changed().await.is_ok() {}
+    }
+}
+
 impl Wire {
-    pub(crate) fn new(stream: Stream) -> (Self, Knife) {
+    pub(crate) fn new(stream: Stream) -> (Self, Knife, Watch) {
         let (_sender, receiver) = oneshot::channel();
-        let knife = Some(receiver);
-        (Self { stream, knife }, Knife { _sender })
+        let (_held, watch) = watch::channel(());
+        let wire = Self {
+            stream,
+            knife: Some(receiver),
+            _held,
+        };
+        (wire, Knife { _sender }, Watch(watch))
     }
 
     fn is_cut(&mut self, context: &mut Context<'_>) -> bool {

@@ -1,5 +1,7 @@
 //! What the server says, and what becomes of the event.
 
+use std::sync::Arc;
+
 use dvt_cloudevents::{CONTENT_TYPE, Received};
 use dvt_conformance::fixture;
 use dvt_contracts::EventSink as _;
@@ -7,10 +9,11 @@ use dvt_sink_rabbitmq::{RabbitMqSettings, RabbitMqSink};
 use lapin::ExchangeKind;
 
 use crate::broker::{Broker, address, userinfo};
-use crate::frames::{blocked, unblocked};
+use crate::frames::{blocked, too_large, unblocked};
 use crate::proxy::Proxy;
 use crate::stage::{
-    LONG, all, by_way_of, events, publish, rejected, run, settings, unavailable, until_stored,
+    LONG, SHORT, all, by_way_of, events, publish, rejected, run, settings, unavailable,
+    until_stored,
 };
 use crate::trial::{Outcome, trials};
 
@@ -22,6 +25,7 @@ trials![
     an_exchange_that_takes_nothing_is_an_outage,
     the_longest_routing_key_is_sent_and_a_longer_one_never,
     a_message_over_the_limit_is_rejected_with_both_sizes,
+    what_the_server_finds_too_large_is_rejected_with_its_size,
     a_server_that_blocks_publishers_gets_nothing,
 ];
 
@@ -203,11 +207,40 @@ async fn a_message_over_the_limit_is_rejected_with_both_sizes() -> Outcome {
     Ok(())
 }
 
+async fn what_the_server_finds_too_large_is_rejected_with_its_size() -> Outcome {
+    let mut broker = Broker::new(ExchangeKind::Topic).await;
+    let queue = broker.queue("#").await;
+    let proxy = Proxy::new().await;
+    let sink = Arc::new(RabbitMqSink::connect(by_way_of(&proxy, &broker)).await?);
+
+    assert_eq!(publish(&sink, 1).await, all(1));
+    broker.wait(&queue).await;
+    proxy.hold(true);
+    let publishing = tokio::spawn({
+        let sink = sink.clone();
+        async move { publish(&sink, 1).await }
+    });
+    let size = broker.wait(&queue).await.data.len();
+    proxy.inject(too_large(proxy.newest_channel()));
+    let (stored, reason) = rejected(&publishing.await?);
+    proxy.hold(false);
+
+    assert_eq!(stored, 0);
+    assert!(
+        reason.starts_with(&format!("the message has {size} bytes: "))
+            && reason.ends_with("message size 7 is larger than configured max size 6"),
+        "{reason}"
+    );
+    until_stored(&sink, 1).await;
+    Ok(())
+}
+
 async fn a_server_that_blocks_publishers_gets_nothing() -> Outcome {
     let mut broker = Broker::new(ExchangeKind::Topic).await;
     let queue = broker.queue("#").await;
     let proxy = Proxy::new().await;
-    let sink = RabbitMqSink::connect(by_way_of(&proxy, &broker)).await?;
+    let settings = by_way_of(&proxy, &broker).with_confirm_timeout(SHORT)?;
+    let sink = RabbitMqSink::connect(settings).await?;
     assert_eq!(publish(&sink, 1).await, all(1));
 
     // The notice travels beside our publishes: some may still get through before it.

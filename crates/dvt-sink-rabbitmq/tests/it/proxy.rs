@@ -130,6 +130,11 @@ impl Proxy {
         let channels = self.shared.channels.lock().unwrap();
         (channels.opened, channels.closed)
     }
+
+    /// The number of the channel that was opened last.
+    pub(crate) fn newest_channel(&self) -> u16 {
+        self.shared.channels.lock().unwrap().newest
+    }
 }
 
 impl Drop for Proxy {
