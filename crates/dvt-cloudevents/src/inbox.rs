@@ -10,13 +10,16 @@ use crate::received::Received;
 /// this one keeps them in memory.
 #[derive(Debug, Default)]
 pub struct Inbox {
-    runs: HashMap<RunKey, Seen>,
+    runs: HashMap<RunKey, Position>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Seen {
-    run_seq: u64,
-    claim_no: u64,
+/// How far a consumer is with a run. A real one stores it together with what it made of the events.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The last event that was taken.
+    pub run_seq: u64,
+    /// The newest claim that an event came under.
+    pub claim_no: u64,
 }
 
 /// What a received event is to a consumer.
@@ -41,6 +44,17 @@ pub enum Verdict {
 }
 
 impl Inbox {
+    /// Goes on with a run where a consumer before this one was.
+    pub fn resume(&mut self, run: RunKey, position: Position) {
+        self.runs.insert(run, position);
+    }
+
+    /// How far it is with a run.
+    #[must_use]
+    pub fn position(&self, run: &RunKey) -> Position {
+        self.runs.get(run).copied().unwrap_or_default()
+    }
+
     /// Judges an event, and remembers it unless it is stale.
     pub fn receive(&mut self, event: &Received) -> Verdict {
         let seen = self.runs.entry(event.run.clone()).or_default();
@@ -92,5 +106,13 @@ mod tests {
         assert_eq!(verdict(6, 2), Verdict::Gap { first_missing: 4 });
         assert_eq!(verdict(5, 2), Verdict::Duplicate);
         assert_eq!(inbox.receive(&received("b", 1, 1)), Verdict::Next);
+
+        let run = received("a", 1, 1).run;
+        let position = inbox.position(&run);
+        assert_eq!((position.run_seq, position.claim_no), (6, 2));
+        let mut restarted = Inbox::default();
+        restarted.resume(run, position);
+        assert_eq!(restarted.receive(&received("a", 6, 2)), Verdict::Duplicate);
+        assert_eq!(restarted.receive(&received("a", 7, 2)), Verdict::Next);
     }
 }

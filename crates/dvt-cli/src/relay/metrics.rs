@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-/// What Prometheus is told. The names are part of the command's interface; `docs/metrics.md` lists them.
+/// What Prometheus is told. The names are part of the command's interface; `docs/runbooks/outbox.md` reads them.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
