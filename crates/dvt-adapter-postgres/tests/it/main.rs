@@ -33,6 +33,7 @@ mod keys;
 mod landscape;
 mod late_heads;
 mod line;
+mod many_claimers;
 mod migrations;
 mod own_server;
 mod plan;
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
         scarce::trials(),
         standby::trials(),
         two_processes::trials(),
+        many_claimers::trials(),
         empty_claim::trials(),
         hints::trials(),
         hints_lost::trials(),
