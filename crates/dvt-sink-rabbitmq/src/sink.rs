@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::answer::{judge, unavailable, unknown};
 use crate::connect_error::RabbitMqConnectError;
 use crate::dial;
-use crate::link::{Answer, Held};
+use crate::link::{Answer, Held, Link};
 use crate::message::Message;
 use crate::settings::RabbitMqSettings;
 use crate::uplink::Uplink;
@@ -48,11 +48,7 @@ impl RabbitMqSink {
                 Some(held) => held,
                 None => self.channel(until).await?,
             };
-            if held.link().is_blocked() {
-                return Err(unavailable(
-                    "RabbitMQ is short of memory or disk and takes nothing".to_owned(),
-                ));
-            }
+            check_not_blocked(held.link())?;
             let until = until.min(Instant::now() + settings.confirm_timeout);
             let answer = held.publish(&settings.target.exchange, message);
             match timeout_at(until, answer).await {
@@ -74,6 +70,8 @@ impl RabbitMqSink {
             loop {
                 let link = self.uplink.link().await;
                 let link = link.map_err(|error| unavailable(error.to_string()))?;
+                // Not even a channel can be opened.
+                check_not_blocked(&link)?;
                 match link.while_up(link.channel()).await {
                     Some(Ok(channel)) => return Ok(channel),
                     Some(Err(error)) if link.is_up() => {
@@ -86,6 +84,14 @@ impl RabbitMqSink {
         let late = |_| unavailable("no connection within the time for a publish".to_owned());
         timeout_at(until, channel).await.map_err(late)?
     }
+}
+
+fn check_not_blocked(link: &Link) -> Result<(), Stop> {
+    if link.is_blocked() {
+        let reason = "RabbitMQ is short of memory or disk and takes nothing";
+        return Err(unavailable(reason.to_owned()));
+    }
+    Ok(())
 }
 
 #[async_trait]
