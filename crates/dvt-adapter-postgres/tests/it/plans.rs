@@ -17,8 +17,14 @@ trials![
     plans_made_on_empty_tables_hold_on_a_million_events
 ];
 
-/// What an operator does now and then, on a table of one row or on none.
-const COLD: [&str; 4] = ["bind_destination", "hand_back", "retarget", "take_over"];
+/// What an operator does now and then, or what reads a table of one row or none.
+const COLD: [&str; 5] = [
+    "bind_destination",
+    "hand_back",
+    "hint",
+    "retarget",
+    "take_over",
+];
 
 async fn every_query_is_looked_at_or_cold() -> Outcome {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/queries");
