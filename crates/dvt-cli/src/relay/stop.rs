@@ -1,14 +1,17 @@
 use std::io;
 
+#[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a shell reports of a process that ctrl-c ended.
 const INTERRUPTED: i32 = 130;
 
-/// The signals that ask this process to end.
+/// The signals that ask this process to end: ctrl-c, and SIGTERM where there is one.
 #[derive(Debug)]
 pub(crate) struct StopSignals {
+    #[cfg(unix)]
     terminate: Signal,
+    #[cfg(unix)]
     interrupt: Signal,
 }
 
@@ -16,7 +19,9 @@ impl StopSignals {
     /// Begins to listen: from now on they end nothing by themselves.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
+            #[cfg(unix)]
             terminate: signal(SignalKind::terminate())?,
+            #[cfg(unix)]
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
@@ -30,10 +35,19 @@ impl StopSignals {
         });
     }
 
+    #[cfg(unix)]
     async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            // Nothing can be heard: nobody asks.
+            std::future::pending().await
         }
     }
 }
