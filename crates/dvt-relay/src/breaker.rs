@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::time::Duration;
 
 use dvt_contracts::{Lease, RunKey, SafeText};
@@ -18,7 +19,12 @@ pub(crate) struct Breaker {
     doubts: Vec<Doubt>,
     /// The last successes of two different runs, the latest first.
     successes: Vec<(RunKey, Instant)>,
+    /// The events that failed last when an outage was assumed, and when.
+    acquitted: HashMap<RunKey, (u64, Instant)>,
 }
+
+/// So many of them are remembered; an outage that meets more begins anew.
+const MAX_ACQUITTED: usize = 10_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -76,6 +82,7 @@ impl Breaker {
             state: State::Closed,
             doubts: Vec::new(),
             successes: Vec::new(),
+            acquitted: HashMap::new(),
         }
     }
 
@@ -109,6 +116,7 @@ impl Breaker {
         self.successes.retain(|(known, _)| known != run);
         self.successes.insert(0, (run.clone(), now));
         self.successes.truncate(2);
+        self.acquitted.remove(run);
         let (own, charged) = std::mem::take(&mut self.doubts)
             .into_iter()
             .partition(|doubt| doubt.lease.run == *run);
@@ -121,10 +129,16 @@ impl Breaker {
 
     /// A run did not get through.
     pub(crate) fn failure(&mut self, doubt: Doubt, in_flight: usize) -> Verdicts {
+        // If the same event failed before, it is enough that another run got through in between.
+        let before = self.acquitted.get(&doubt.lease.run);
+        let since = match before {
+            Some((seq, failed_at)) if *seq == doubt.seq => doubt.begun_at.min(*failed_at),
+            _ => doubt.begun_at,
+        };
         let another_got_through = self
             .successes
             .iter()
-            .any(|(run, at)| *run != doubt.lease.run && *at >= doubt.begun_at);
+            .any(|(run, at)| *run != doubt.lease.run && *at >= since);
         if another_got_through {
             return Verdicts {
                 charged: vec![doubt],
@@ -158,6 +172,13 @@ impl Breaker {
             };
         }
         self.open(now, &doubts);
+        if self.acquitted.len() >= MAX_ACQUITTED {
+            self.acquitted.clear();
+        }
+        let acquitted = doubts
+            .iter()
+            .map(|doubt| (doubt.lease.run.clone(), (doubt.seq, doubt.failed_at)));
+        self.acquitted.extend(acquitted);
         Verdicts {
             acquitted: doubts,
             ..Verdicts::default()
@@ -275,6 +296,25 @@ mod tests {
                 (charged, acquitted)
             );
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_that_fails_again_after_another_run_got_through_is_charged() {
+        let (mut breaker, now) = (breaker(), Instant::now());
+        breaker.failure(doubt("a", false, now), 0);
+        let outage = breaker.judge(now + SECOND, 0);
+        breaker.success(&fixture::run("b"), now + 2 * SECOND);
+
+        let again = breaker.failure(doubt("a", false, now + 3 * SECOND), 0);
+        let other = Doubt {
+            seq: 2,
+            ..doubt("a", false, now + 4 * SECOND)
+        };
+        let other = breaker.failure(other, 0);
+
+        assert_eq!(runs(&outage.acquitted), ["a"]);
+        assert_eq!(runs(&again.charged), ["a"]);
+        assert!(other.charged.is_empty(), "it is another event");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,15 @@ mod stopping;
 /// The loop goes round at least this often, and tells it.
 const TURN: Duration = Duration::from_secs(1);
 /// So many runs are remembered as such; a relay that meets more begins anew.
-const MAX_SINGLY: usize = 10_000;
+const MAX_NARROWED: usize = 10_000;
+
+/// How many events of a run go out at once.
+#[derive(Debug, Clone, Copy)]
+struct Narrowed {
+    limit: usize,
+    /// Whether one of its events is suspected rather than the sink's pace: then it stays at one until the run is through.
+    suspected: bool,
+}
 
 /// The loop of a relay: starts tasks and takes in what they bring. It never waits for one of them.
 #[derive(Debug)]
@@ -37,8 +45,8 @@ pub(crate) struct Engine {
     publishing: HashMap<Id, RunKey>,
     held: HeldRuns,
     breaker: Breaker,
-    /// Delivered, and not yet told to the store: told together.
-    delivered: Vec<Acknowledgement>,
+    /// Delivered, and not yet told to the store: told together. With the first event of each.
+    delivered: Vec<(Acknowledgement, u64)>,
     acknowledging: bool,
     claiming: bool,
     /// There is reason to look again that the claim under way cannot know.
@@ -51,8 +59,8 @@ pub(crate) struct Engine {
     next_upkeep: Instant,
     /// Whether the last claim found nothing.
     empty: bool,
-    /// Runs on which a publish of several events ended without a word of how far it came: one event at a time goes out.
-    singly: HashSet<RunKey>,
+    /// Runs on which a publish of several events ended without a word of how far it came: fewer at a time go out.
+    narrowed: HashMap<RunKey, Narrowed>,
     /// The last reason of the sink for being down.
     down_because: SafeText,
     report: RelayReport,
@@ -84,7 +92,7 @@ impl Engine {
             look_again: false,
             asked: 0,
             empty: false,
-            singly: HashSet::new(),
+            narrowed: HashMap::new(),
             down_because: SafeText::new(""),
             report: RelayReport::default(),
         }
@@ -193,24 +201,27 @@ impl Engine {
                 _,
                 Done::Acknowledged {
                     acknowledgements,
+                    first_seqs,
                     replies,
                 },
             )) => {
                 self.acknowledging = false;
-                self.acknowledged(&acknowledgements, replies)?;
+                self.acknowledged(&acknowledgements, &first_seqs, replies)?;
             }
             Ok((
                 _,
                 Done::Failed {
-                    run,
+                    lease,
                     run_seq,
                     outcome,
                 },
-            )) => self.failed(&run, run_seq, outcome)?,
-            Ok((_, Done::Released { runs, replies })) => {
-                for run in &runs {
-                    self.let_go(run);
+            )) => self.failed(&lease, run_seq, outcome)?,
+            Ok((_, Done::Released { leases, replies })) => {
+                for lease in &leases {
+                    self.let_go(lease);
                 }
+                // They are due again only now: whoever looked meanwhile could not see them.
+                self.look_now();
                 self.passing(replies.map(drop))?;
             }
             Ok((
@@ -223,7 +234,7 @@ impl Engine {
             )) => {
                 self.extended(begun_at, &leases, replies)?;
             }
-            Err(error) => self.panicked(&error),
+            Err(error) => self.panicked(&error)?,
         }
         if mode == RelayMode::UntilEmpty && !self.breaker.is_closed() {
             let reason = self.down_because.clone();
@@ -233,11 +244,13 @@ impl Engine {
     }
 
     /// Goes on after an error that passes.
-    fn passing(&self, outcome: Result<(), OutboxError>) -> Result<(), RelayError> {
+    fn passing(&mut self, outcome: Result<(), OutboxError>) -> Result<(), RelayError> {
         match outcome {
             Err(error) if work::is_passing(&error) => {
                 self.observer
                     .observe(&RelayEvent::StoreFailed { error: &error });
+                // Whatever it was about is still to be done.
+                self.empty = false;
                 Ok(())
             }
             outcome => Ok(outcome?),

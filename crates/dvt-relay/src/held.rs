@@ -103,7 +103,7 @@ impl HeldRuns {
             .count()
     }
 
-    /// Takes a claimed run in; it waits.
+    /// Takes a claimed run in that is not held; it waits.
     pub(crate) fn take_in(&mut self, claimed: ClaimedRun, expires_at: Instant) {
         let bytes = claimed
             .events
@@ -124,19 +124,27 @@ impl HeldRuns {
             bytes,
             lease: claimed.lease,
         };
-        let run = held.lease.run.clone();
-        if let Some(before) = self.runs.insert(run, held) {
-            // Its lease must have ended, or the store would not have handed the run out.
-            self.bytes -= before.bytes;
-        }
+        self.runs.insert(held.lease.run.clone(), held);
+    }
+
+    pub(crate) fn get(&self, run: &RunKey) -> Option<&Held> {
+        self.runs.get(run)
     }
 
     pub(crate) fn get_mut(&mut self, run: &RunKey) -> Option<&mut Held> {
         self.runs.get_mut(run)
     }
 
-    pub(crate) fn remove(&mut self, run: &RunKey) -> Option<Held> {
-        let held = self.runs.remove(run)?;
+    /// The run as it is held under this lease, and no longer: a late answer must not end the work of a later claim.
+    pub(crate) fn remove(&mut self, lease: &Lease) -> Option<Held> {
+        let is_it = self
+            .runs
+            .get(&lease.run)
+            .is_some_and(|held| held.lease.token == lease.token);
+        if !is_it {
+            return None;
+        }
+        let held = self.runs.remove(&lease.run)?;
         self.bytes -= held.bytes;
         if let Phase::Publishing { abort, .. } = &held.phase {
             abort.abort();

@@ -34,6 +34,9 @@ pub enum RelayError {
     /// The store refused something that no repetition mends.
     #[error(transparent)]
     Store(#[from] OutboxError),
+    /// The store panicked in a call.
+    #[error("the store panicked in a call: please report it")]
+    Panicked,
     /// The sink is down, and the relay was to end when its work is done.
     #[error("the sink is down: {reason}")]
     SinkDown {

@@ -75,6 +75,16 @@ impl RelaySettings {
                 "use 1 to 1,000",
             ),
             (
+                "max_bytes_in_flight",
+                self.max_bytes_in_flight > 0,
+                "use 1 or more",
+            ),
+            (
+                "stop_within",
+                self.stop_within <= *waits.end(),
+                "use 24 h at most",
+            ),
+            (
                 "lease",
                 (MIN_LEASE..=MAX_LEASE).contains(&self.lease),
                 "use 1 ms to 24 h",

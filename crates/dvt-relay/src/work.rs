@@ -26,15 +26,17 @@ pub(crate) enum Done {
     },
     Acknowledged {
         acknowledgements: Vec<Acknowledgement>,
+        /// The first event of each.
+        first_seqs: Vec<u64>,
         replies: Result<Vec<Result<(), LeaseError>>, OutboxError>,
     },
     Failed {
-        run: RunKey,
+        lease: Lease,
         run_seq: u64,
         outcome: Result<FailOutcome, OutboxError>,
     },
     Released {
-        runs: Vec<RunKey>,
+        leases: Vec<Lease>,
         replies: Result<Vec<Result<(), LeaseError>>, OutboxError>,
     },
     Extended {
@@ -110,11 +112,13 @@ pub(crate) async fn publish(
 pub(crate) async fn acknowledge(
     store: Arc<dyn OutboxStorage>,
     acknowledgements: Vec<Acknowledgement>,
+    first_seqs: Vec<u64>,
     until: Instant,
 ) -> Done {
     let replies = insist(until, || store.mark_delivered(&acknowledgements)).await;
     Done::Acknowledged {
         acknowledgements,
+        first_seqs,
         replies,
     }
 }
@@ -132,7 +136,7 @@ pub(crate) async fn fail(
     })
     .await;
     Done::Failed {
-        run: lease.run,
+        lease,
         run_seq,
         outcome,
     }
@@ -144,10 +148,7 @@ pub(crate) async fn release(
     until: Instant,
 ) -> Done {
     let replies = insist(until, || store.release(&leases)).await;
-    Done::Released {
-        runs: leases.into_iter().map(|lease| lease.run).collect(),
-        replies,
-    }
+    Done::Released { leases, replies }
 }
 
 pub(crate) async fn extend(

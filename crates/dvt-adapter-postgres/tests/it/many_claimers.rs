@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use dvt_conformance::fixture::{metadata, notes, run};
 use dvt_contracts::{
-    Acknowledgement, BootstrapRequest, ClaimRequest, LeaseToken, OutboxStorage as _, RunKey,
-    RunStateStore as _,
+    Acknowledgement, BootstrapRequest, ClaimRequest, ClaimedRun, LeaseToken, OutboxStorage as _,
+    RunKey, RunStateStore as _,
 };
 use tokio::task::JoinSet;
 
@@ -29,6 +29,18 @@ struct Books {
     tokens: HashSet<LeaseToken>,
     /// Of each run, claim numbers and events in the order of the claims.
     runs: HashMap<RunKey, (Vec<u64>, Vec<u64>)>,
+}
+
+impl Books {
+    fn enter(&mut self, claimed: &ClaimedRun) {
+        let lease = &claimed.lease;
+        let is_free = self.held.insert(lease.run.clone());
+        assert!(is_free, "{} is under two leases", lease.run);
+        assert!(self.tokens.insert(lease.token));
+        let (claims, events) = self.runs.entry(lease.run.clone()).or_default();
+        claims.push(lease.claim_no);
+        events.extend(claimed.events.iter().map(|event| event.run_seq));
+    }
 }
 
 async fn no_run_is_under_two_leases_at_once() -> Outcome {
@@ -68,15 +80,8 @@ async fn no_run_is_under_two_leases_at_once() -> Outcome {
                 }
                 let mut acknowledgements = Vec::new();
                 for claimed in claimed {
+                    books.lock().unwrap().enter(&claimed);
                     let lease = claimed.lease;
-                    let seqs = claimed.events.iter().map(|event| event.run_seq);
-                    let mut books = books.lock().unwrap();
-                    let is_free = books.held.insert(lease.run.clone());
-                    assert!(is_free, "{} is under two leases", lease.run);
-                    assert!(books.tokens.insert(lease.token));
-                    let (claims, events) = books.runs.entry(lease.run.clone()).or_default();
-                    claims.push(lease.claim_no);
-                    events.extend(seqs);
                     let through = lease.last_seq;
                     acknowledgements.push(Acknowledgement { lease, through });
                 }
@@ -97,9 +102,9 @@ async fn no_run_is_under_two_leases_at_once() -> Outcome {
         ended?;
     }
 
-    let books = books.lock().unwrap();
-    assert_eq!(books.runs.len(), RUNS);
-    for (run, (claims, events)) in &books.runs {
+    let runs = std::mem::take(&mut books.lock().unwrap().runs);
+    assert_eq!(runs.len(), RUNS);
+    for (run, (claims, events)) in &runs {
         let all: Vec<u64> = (1..=EVENTS as u64).collect();
         assert_eq!(events, &all, "{run}");
         let dense: Vec<u64> = (1..=claims.len() as u64).collect();

@@ -51,8 +51,8 @@ impl Engine {
             else {
                 continue;
             };
-            if self.singly.contains(&run) {
-                events.truncate(1);
+            if let Some(narrowed) = self.narrowed.get(&run) {
+                events.truncate(narrowed.limit);
             }
             held.sent = events.len();
             let lease = held.lease.clone();
@@ -89,13 +89,29 @@ impl Engine {
             took: now - begun_at,
         });
         self.empty = claimed.is_empty();
-        if claimed.len() < self.asked && !look_again {
+        // Few are no sign that there are no more: bytes and suspects end a claim, too.
+        if claimed.is_empty() && !look_again {
             self.wait_before_looking(now);
         } else {
             self.look_now();
         }
-        for run in claimed {
-            self.held.take_in(run, begun_at + self.settings.lease);
+        let expires_at = begun_at + self.settings.lease;
+        for claimed in claimed {
+            let run = &claimed.lease.run;
+            // The store gives it out again, so the lease before has ended, whatever its answer will say.
+            if let Some(before) = self.held.get(run) {
+                let (lease, is_working) = (before.lease.clone(), before.is_working());
+                match is_working {
+                    true => self.lose(&lease),
+                    false => drop(self.let_go(&lease)),
+                }
+            }
+            // The answer took longer than the lease, or this process stood still.
+            if expires_at <= now {
+                self.lost(run);
+                continue;
+            }
+            self.held.take_in(claimed, expires_at);
         }
         if look_again {
             self.held.hinted();

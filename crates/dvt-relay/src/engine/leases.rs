@@ -18,9 +18,9 @@ impl Engine {
         }
         self.acknowledging = true;
         let many = self.delivered.len().min(dvt_contracts::MAX_CALL_LEASES);
-        let acknowledgements: Vec<_> = self.delivered.drain(..many).collect();
+        let (acknowledgements, first_seqs) = self.delivered.drain(..many).unzip();
         let until = Instant::now() + self.settings.lease;
-        let task = work::acknowledge(Arc::clone(&self.store), acknowledgements, until);
+        let task = work::acknowledge(Arc::clone(&self.store), acknowledgements, first_seqs, until);
         self.tasks.spawn(task);
     }
 
@@ -28,15 +28,15 @@ impl Engine {
     pub(super) fn keep_leases(&mut self, now: Instant) {
         self.next_upkeep = now + self.settings.lease / 3;
         let working = || self.held.iter().filter(|held| held.is_working());
-        let ended: Vec<RunKey> = working()
+        let ended: Vec<Lease> = working()
             .filter(|held| held.expires_at <= now)
-            .map(|held| held.lease.run.clone())
+            .map(|held| held.lease.clone())
             .collect();
         let leases: Vec<Lease> = working()
             .filter(|held| held.expires_at > now)
             .map(|held| held.lease.clone())
             .collect();
-        ended.iter().for_each(|run| self.lose(run));
+        ended.iter().for_each(|lease| self.lose(lease));
         if !leases.is_empty() {
             let task = work::extend(Arc::clone(&self.store), leases, self.settings.lease);
             self.tasks.spawn(task);
@@ -46,12 +46,13 @@ impl Engine {
     pub(super) fn acknowledged(
         &mut self,
         acknowledgements: &[Acknowledgement],
+        first_seqs: &[u64],
         replies: Result<Vec<Result<(), LeaseError>>, OutboxError>,
     ) -> Result<(), RelayError> {
         let mut delivered = 0;
         let answered = replies.as_ref().map_or(&[][..], Vec::as_slice);
         let mut answered = answered.iter();
-        for acknowledgement in acknowledgements {
+        for (acknowledgement, first_seq) in acknowledgements.iter().zip(first_seqs) {
             let run = &acknowledgement.lease.run;
             let through = acknowledgement.through;
             let done = match answered.next() {
@@ -62,17 +63,20 @@ impl Engine {
                 }
                 _ => false,
             };
-            let Some(held) = self.let_go(run) else {
+            let held = self.let_go(&acknowledgement.lease);
+            if done {
+                delivered += through + 1 - first_seq;
+            }
+            let Some(held) = held else {
                 continue;
             };
             if done {
-                delivered += through + 1 - held.first_seq;
                 // More may be waiting behind a full claim, or have come meanwhile.
                 let full = held.events >= self.settings.max_events_per_run as usize;
                 if full || through < held.lease.last_seq || self.held.was_hinted(&held) {
                     self.look_now();
                 } else {
-                    self.singly.remove(run);
+                    self.narrowed.remove(run);
                 }
             } else {
                 self.lost(run);
@@ -86,16 +90,21 @@ impl Engine {
 
     pub(super) fn failed(
         &mut self,
-        run: &RunKey,
+        lease: &Lease,
         run_seq: u64,
         outcome: Result<FailOutcome, OutboxError>,
     ) -> Result<(), RelayError> {
-        let held = self.let_go(run);
+        let run = &lease.run;
+        let held = self.let_go(lease);
         match outcome {
             Ok(outcome) => {
                 self.report.charged += 1;
                 let before = held.map_or(0, |held| run_seq - held.first_seq);
-                self.report.delivered += before;
+                if before > 0 {
+                    self.report.delivered += before;
+                    self.observer
+                        .observe(&RelayEvent::Delivered { events: before });
+                }
                 self.observer.observe(&RelayEvent::Charged {
                     run,
                     run_seq,
@@ -136,17 +145,17 @@ impl Engine {
                     held.lease = extended;
                     held.expires_at = begun_at + self.settings.lease;
                 }
-                Err(_) => self.lose(&lease.run),
+                Err(_) => self.lose(lease),
             }
         }
         Ok(())
     }
 
     /// Ends the work under a lease that is lost.
-    pub(super) fn lose(&mut self, run: &RunKey) {
-        self.breaker.forget(run);
-        self.let_go(run);
-        self.lost(run);
+    pub(super) fn lose(&mut self, lease: &Lease) {
+        self.breaker.forget(&lease.run);
+        self.let_go(lease);
+        self.lost(&lease.run);
     }
 
     pub(super) fn lost(&mut self, run: &RunKey) {
@@ -154,7 +163,7 @@ impl Engine {
         self.observer.observe(&RelayEvent::LeaseLost { run });
     }
 
-    pub(super) fn let_go(&mut self, run: &RunKey) -> Option<Held> {
-        self.held.remove(run)
+    pub(super) fn let_go(&mut self, lease: &Lease) -> Option<Held> {
+        self.held.remove(lease)
     }
 }

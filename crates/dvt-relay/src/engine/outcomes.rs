@@ -6,10 +6,11 @@ use dvt_contracts::{Acknowledgement, Lease, RunKey, SafeText, Stop};
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
-use super::{Engine, MAX_SINGLY};
+use super::{Engine, MAX_NARROWED, Narrowed};
 use crate::breaker::{Doubt, Verdicts};
 use crate::held::Phase;
 use crate::observer::RelayEvent;
+use crate::report::RelayError;
 use crate::work::{self, Answer};
 
 impl Engine {
@@ -42,7 +43,7 @@ impl Engine {
             took: now - begun_at,
         });
         let seq = held.first_seq + published.stored as u64;
-        let (lease, attempts) = (held.lease.clone(), held.attempts);
+        let (lease, attempts, first_seq) = (held.lease.clone(), held.attempts, held.first_seq);
         match stopped {
             Some(reason) if rejected => {
                 if published.stored > 0 {
@@ -59,7 +60,7 @@ impl Engine {
                     retry_after,
                     is_exact: answer.in_time || held.sent == 1,
                     // Narrowing a run down began with a charge, too.
-                    charged_before: attempts > 0 || self.singly.contains(run),
+                    charged_before: attempts > 0 || self.is_suspected(run),
                     begun_at,
                     failed_at: now,
                 };
@@ -70,7 +71,9 @@ impl Engine {
             _ => {
                 self.got_through(run, now);
                 let through = seq - 1;
-                self.delivered.push(Acknowledgement { lease, through });
+                self.widen(run);
+                self.delivered
+                    .push((Acknowledgement { lease, through }, first_seq));
             }
         }
     }
@@ -96,12 +99,16 @@ impl Engine {
         self.observer.observe(&RelayEvent::SinkDown {
             reason: &self.down_because,
         });
-        let leases: Vec<Lease> = verdicts
-            .acquitted
-            .into_iter()
-            .map(|doubt| doubt.lease)
-            .collect();
-        leases.iter().for_each(|lease| self.settle(&lease.run));
+        let mut leases = Vec::new();
+        for doubt in verdicts.acquitted {
+            if !doubt.is_exact {
+                // Perhaps it was only too much at once.
+                let sent = self.held.get(&doubt.lease.run).map_or(1, |held| held.sent);
+                self.narrow(&doubt.lease.run, sent / 2, false);
+            }
+            self.settle(&doubt.lease.run);
+            leases.push(doubt.lease);
+        }
         let until = Instant::now() + self.settings.lease;
         self.tasks
             .spawn(work::release(Arc::clone(&self.store), leases, until));
@@ -124,14 +131,38 @@ impl Engine {
         if is_exact {
             return self.charge(lease, run_seq, reason);
         }
-        if self.singly.len() >= MAX_SINGLY {
-            self.singly.clear();
-        }
-        self.singly.insert(lease.run.clone());
+        self.narrow(&lease.run, 1, true);
         let until = Instant::now() + self.settings.lease;
         self.tasks
             .spawn(work::release(Arc::clone(&self.store), vec![lease], until));
-        self.look_now();
+    }
+
+    fn narrow(&mut self, run: &RunKey, limit: usize, suspected: bool) {
+        if self.narrowed.len() >= MAX_NARROWED {
+            self.narrowed.clear();
+        }
+        let suspected = suspected || self.is_suspected(run);
+        let limit = limit.max(1);
+        self.narrowed
+            .insert(run.clone(), Narrowed { limit, suspected });
+    }
+
+    fn is_suspected(&self, run: &RunKey) -> bool {
+        self.narrowed.get(run).is_some_and(|one| one.suspected)
+    }
+
+    /// After a publish that got through: twice as many the next time, unless it is one event that is looked for.
+    fn widen(&mut self, run: &RunKey) {
+        let Some(narrowed) = self.narrowed.get_mut(run) else {
+            return;
+        };
+        if narrowed.suspected {
+            return;
+        }
+        narrowed.limit *= 2;
+        if narrowed.limit >= self.settings.max_events_per_run as usize {
+            self.narrowed.remove(run);
+        }
     }
 
     pub(super) fn charge(&mut self, lease: Lease, run_seq: u64, reason: SafeText) {
@@ -141,17 +172,22 @@ impl Engine {
             .spawn(work::fail(store, lease, run_seq, reason, policy, until));
     }
 
-    /// A sink that panics on an event has refused it.
-    pub(super) fn panicked(&mut self, error: &JoinError) {
-        let Some(run) = self.publishing.remove(&error.id()) else {
-            return;
+    /// A sink that panics on an event has refused it. With a store that panics nothing can be done.
+    pub(super) fn panicked(&mut self, error: &JoinError) -> Result<(), RelayError> {
+        let run = self.publishing.remove(&error.id());
+        if error.is_cancelled() {
+            return Ok(());
+        }
+        let Some(run) = run else {
+            return Err(RelayError::Panicked);
         };
         let Some(held) = self.held.get_mut(&run).filter(|held| held.is_publishing()) else {
-            return;
+            return Ok(());
         };
         held.phase = Phase::Settling;
         let (lease, seq, is_exact) = (held.lease.clone(), held.first_seq, held.sent == 1);
         let reason = SafeText::new("the sink panicked");
         self.charge_or_narrow(lease, seq, reason, is_exact);
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use dvt_contracts::{Lease, RunKey};
+use dvt_contracts::Lease;
 use tokio::time::{Instant, sleep_until};
 
 use super::Engine;
@@ -22,6 +22,8 @@ impl Engine {
             let last = Instant::now() + self.settings.stop_within.min(self.settings.lease);
             self.work_until(last).await;
         }
+        // What the store was not told of in time comes again.
+        self.report.cut_off += self.held.len() as u64;
         self.tasks.abort_all();
     }
 
@@ -63,11 +65,10 @@ impl Engine {
         if given.is_empty() {
             return 0;
         }
-        let runs: Vec<RunKey> = given.iter().map(|lease| lease.run.clone()).collect();
-        let count = runs.len() as u64;
-        for run in &runs {
-            self.breaker.forget(run);
-            self.let_go(run);
+        let count = given.len() as u64;
+        for lease in &given {
+            self.breaker.forget(&lease.run);
+            self.let_go(lease);
         }
         let until = Instant::now() + self.settings.stop_within;
         self.tasks
