@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Serializer;
 
 use crate::failure::Failure;
+use crate::text;
 
 mod visible;
 
@@ -68,7 +69,9 @@ impl Console {
         // What was printed before the failure belongs before its message.
         let _ = self.out.flush();
         let label = self.err.paint.paint(Tint::Red, "error:");
-        let _ = writeln!(self.err, "{label} {failure}");
+        // It may quote a server.
+        let words = failure.to_string();
+        let _ = writeln!(self.err, "{label} {}", text::one_line(&words));
     }
 
     /// Makes sure that everything is written.

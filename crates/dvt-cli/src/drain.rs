@@ -13,8 +13,8 @@ use crate::store;
 
 /// Runs the command.
 pub(crate) async fn command(args: &DrainArgs, console: &mut Console) -> Result<Exit, Failure> {
-    let signals = StopSignals::listen().map_err(Failure::Runtime)?;
     let store = store::open_kept(&args.store).await?;
+    let signals = StopSignals::listen().map_err(Failure::Runtime)?;
     run(store, args, console, signals.asked()).await
 }
 

@@ -50,8 +50,6 @@ pub(crate) async fn command(args: &RelayArgs, console: &mut Console) -> Result<E
         .bounds
         .settings(destination, target.publish_timeout())?;
     let watch = Arc::new(Watch::new());
-    // What is wrong with the command line is said before anything is reached.
-    let signals = StopSignals::listen().map_err(Failure::Runtime)?;
     let serves = args.metrics.is_some();
     if let Some(address) = args.metrics {
         let bound = server::start(address, Arc::clone(&watch)).map_err(|source| {
@@ -59,8 +57,13 @@ pub(crate) async fn command(args: &RelayArgs, console: &mut Console) -> Result<E
         })?;
         writeln!(console.err, "metrics at http://{bound}/metrics")?;
     }
-    let outlet = target.connect(console.out.writer()).await?;
+    let outlet = target
+        .with_publish_timeout(settings.publish_timeout)?
+        .connect(console.out.writer())
+        .await?;
     let Opened { store, hints } = store::open_to_follow(&args.store).await?;
+    // Until here nothing is claimed, and a signal may end the process as it does any other.
+    let signals = StopSignals::listen().map_err(Failure::Runtime)?;
     let mode = match args.once {
         true => RelayMode::UntilEmpty,
         false => RelayMode::Forever,

@@ -18,7 +18,8 @@ use crate::settings::RelaySettings;
 /// - The sink is never called for a run whose lease has ended, as far as this process can know: a lease is lengthened while
 ///   it is worked under, and the work ends when it is lost.
 /// - An event is charged a failed attempt when the sink refuses it, or when the sink fails on it while other runs get
-///   through. While nobody gets through, nobody is charged.
+///   through. While nobody gets through, nobody is charged, with one exception: an event that was charged before, and whose
+///   run is the only one that is sent, is charged again, since with nobody to compare it with poison looks like an outage.
 /// - A run that was claimed again and again and never finished is worked on alone.
 #[derive(Debug)]
 pub struct Relay {

@@ -20,6 +20,7 @@ pub struct NatsSettings {
     pub(crate) creates_stream: bool,
     pub(crate) subject: Template,
     pub(crate) ack_timeout: Duration,
+    pub(crate) deadline: Duration,
 }
 
 /// A URL that leads to no subject.
@@ -109,6 +110,7 @@ impl NatsSettings {
             creates_stream: false,
             subject: subject_template(&subject)?,
             ack_timeout: Duration::from_secs(5),
+            deadline: Duration::from_secs(8),
         };
         for (name, value) in url.query_pairs() {
             match &*name {
@@ -182,6 +184,13 @@ impl NatsSettings {
             ack_timeout,
             ..self
         }
+    }
+
+    /// How long one publish may take with all its events: 8 s unless said otherwise. After half of it no further event is
+    /// begun, so that the relay learns how far it came; keep it below the relay's limit.
+    #[must_use]
+    pub fn with_deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     /// What an outbox calls this: the server and the subject, without secrets.

@@ -8,7 +8,7 @@ use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use async_trait::async_trait;
 use dvt_cloudevents::{CONTENT_TYPE, CloudEvent, Received, Template};
 use dvt_contracts::{EventSink, Published, RunEvent, RunKey, Stop};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::connect::{self, Found, NatsConnectError};
 use crate::last::{Last, LastMessages};
@@ -28,6 +28,7 @@ pub struct NatsSink {
     /// Known only where each run has a subject of its own.
     last: Option<LastMessages>,
     ack_timeout: Duration,
+    deadline: Duration,
 }
 
 /// What is known of an event before it is sent.
@@ -60,7 +61,8 @@ impl NatsSink {
             max_message,
             last: settings.subject.is_per_run().then(LastMessages::default),
             subject: settings.subject,
-            ack_timeout: settings.ack_timeout,
+            ack_timeout: settings.ack_timeout.min(settings.deadline / 2),
+            deadline: settings.deadline,
         })
     }
 
@@ -187,8 +189,17 @@ impl NatsSink {
 #[async_trait]
 impl EventSink for NatsSink {
     async fn publish(&self, run: &RunKey, claim_no: u64, events: &[RunEvent]) -> Published {
+        let begun_at = Instant::now();
         let mut stored = 0;
         while stored < events.len() {
+            if stored > 0 && begun_at.elapsed() > self.deadline / 2 {
+                return Published {
+                    stored,
+                    stop: Some(unavailable(
+                        "the server is slow: the rest goes out next time",
+                    )),
+                };
+            }
             match self.store(run, claim_no, &events[stored..]).await {
                 Ok(more) => stored += more,
                 Err(stop) => {

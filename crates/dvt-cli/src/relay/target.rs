@@ -84,6 +84,27 @@ impl Target {
         }
     }
 
+    /// The same, its own deadlines below the time after which the relay gives a publish up: a sink that says how far it came
+    /// need not begin again.
+    pub(crate) fn with_publish_timeout(self, publish_timeout: Duration) -> Result<Self, Failure> {
+        let deadline = publish_timeout.mul_f64(0.8).max(Duration::from_millis(1));
+        let usage = |error: &dyn std::error::Error| {
+            Failure::Usage(format!("--publish-timeout: {}", chain(error)))
+        };
+        Ok(match self {
+            Self::Stdout => self,
+            Self::Nats(settings) => Self::Nats(Box::new(settings.with_deadline(deadline))),
+            Self::RabbitMq(settings) => match settings.with_deadline(deadline) {
+                Ok(settings) => Self::RabbitMq(Box::new(settings)),
+                Err(error) => return Err(usage(&error)),
+            },
+            Self::Webhook(settings) => match settings.with_deadline(deadline) {
+                Ok(settings) => Self::Webhook(Box::new(settings)),
+                Err(error) => return Err(usage(&error)),
+            },
+        })
+    }
+
     /// Reaches the sink, and checks that what it needs is there.
     pub(crate) async fn connect(self, out: SharedWriter) -> Result<Outlet, Failure> {
         let name = self.destination()?;
