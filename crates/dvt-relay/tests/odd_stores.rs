@@ -1,0 +1,217 @@
+//! Stores that answer late, not at all, or with a panic; and bounds that leave little room.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a broken fixture must fail the test"
+)]
+
+mod odd_store;
+#[expect(dead_code, reason = "the tests of delivery share it")]
+mod world;
+
+use std::time::Duration;
+
+use dvt_conformance::fixture;
+use dvt_contracts::{BootstrapRequest, OutboxStorage as _, RunStateStore as _};
+use dvt_relay::{Relay, RelayError, RelayMode, RelaySettings};
+use odd_store::Odd;
+use tokio::time::{Instant, sleep};
+use world::{Act, World};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn one_event_at_a_time(world: &World) -> RelaySettings {
+    RelaySettings {
+        max_events_per_run: 1,
+        ..world.settings()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_answer_does_not_end_the_work_of_the_next_claim() {
+    let world = World::new();
+    world.runs(1, 3).await;
+    world.sink.does(|_, event| match event.run_seq {
+        2 => Act::Slow(3 * SECOND),
+        _ => Act::Store,
+    });
+    let relay = Odd::LostAcknowledgement.relay(&world, one_event_at_a_time(&world));
+
+    let report = relay.run(RelayMode::Forever, sleep(20 * SECOND)).await;
+
+    assert_eq!(report.unwrap().delivered, 3);
+    assert_eq!(world.stats().await.pending_events, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_answer_after_another_relays_work_is_counted_once() {
+    let world = World::new();
+    world.runs(1, 3).await;
+    world.sink.does(|_, event| match event.run_seq {
+        3 => Act::Slow(3 * SECOND),
+        _ => Act::Store,
+    });
+    let relay = Odd::OvertakenAcknowledgement.relay(&world, one_event_at_a_time(&world));
+
+    let report = relay.run(RelayMode::Forever, sleep(20 * SECOND)).await;
+
+    // The other relay delivered the second event.
+    assert_eq!(report.unwrap().delivered, 2);
+    assert_eq!(world.stats().await.pending_events, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_that_is_to_end_waits_for_what_it_gives_back() {
+    let world = World::new();
+    let runs = world.runs(5, 3).await;
+    let bad = runs[0].clone();
+    world
+        .sink
+        .does(move |run, event| match (*run == bad, event.run_seq) {
+            (true, 3) => Act::Hang,
+            (true, _) => Act::Store,
+            (false, _) => Act::Slow(2 * SECOND),
+        });
+    let relay = Odd::SlowRelease.relay(&world, world.settings());
+
+    let report = relay.run(RelayMode::UntilEmpty, std::future::pending());
+    let _ = report.await;
+
+    assert_eq!(world.stats().await.due_runs, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_store_was_not_told_of_is_cut_off() {
+    let world = World::new();
+    world.runs(10, 1).await;
+    let relay = Odd::SilentAcknowledgement.relay(&world, world.settings());
+
+    let report = relay.run(RelayMode::Forever, sleep(SECOND)).await.unwrap();
+
+    assert_eq!((report.delivered, report.cut_off), (0, 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_panics_ends_the_relay() {
+    let world = World::new();
+    world.runs(1, 1).await;
+    let relay = Odd::PanickingClaim.relay(&world, world.settings());
+
+    let ended = relay.run(RelayMode::Forever, sleep(3600 * SECOND)).await;
+
+    assert!(matches!(ended, Err(RelayError::Panicked)), "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_comes_after_its_lease_is_not_published() {
+    let world = World::new();
+    world.runs(1, 1).await;
+    let settings = RelaySettings {
+        lease: 2 * SECOND,
+        ..world.settings()
+    };
+    let relay = Odd::SlowClaim.relay(&world, settings);
+    let other = async {
+        sleep(2 * SECOND + SECOND / 5).await;
+        let claimed = world.store.claim(&fixture::claim_all()).await.unwrap();
+        assert_eq!(claimed.len(), 1);
+    };
+
+    let (report, ()) = tokio::join!(relay.run(RelayMode::Forever, sleep(4 * SECOND)), other);
+
+    assert_eq!(world.sink.total(), 0);
+    assert_eq!(report.unwrap().leases_lost, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_sink_gets_fewer_events_at_once_until_they_get_through() {
+    let world = World::new();
+    world.runs(3, 100).await;
+    // A hundred take 12 s, two more than a publish may.
+    world
+        .sink
+        .does(|_, _| Act::Slow(Duration::from_millis(120)));
+
+    let report = world.work(world.settings(), 120 * SECOND).await;
+
+    assert_eq!((report.delivered, report.charged), (300, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn small_claims_are_no_reason_to_wait() {
+    for suspects in [true, false] {
+        let world = World::new();
+        world.runs(100, 1).await;
+        let claims = if suspects { 3 } else { 0 };
+        for _ in 0..claims {
+            world.store.claim(&fixture::claim_all()).await.unwrap();
+            sleep(61 * SECOND).await;
+        }
+        let settings = RelaySettings {
+            max_bytes_in_flight: if suspects { 1 << 20 } else { 1 },
+            ..world.settings()
+        };
+        let relay = world.relay(settings);
+
+        let begun = Instant::now();
+        let ended = relay.run(RelayMode::UntilEmpty, std::future::pending());
+        ended.await.unwrap();
+
+        assert!(
+            begun.elapsed() < SECOND,
+            "{suspects}: {:?}",
+            begun.elapsed()
+        );
+        assert_eq!(world.sink.total(), 100);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn poison_in_sparse_traffic_parks_and_delays_nobody_for_long() {
+    let world = World::new();
+    let bad = world.runs(1, 1).await.remove(0);
+    world.sink.does(move |run, _| match *run == bad {
+        true => Act::Refuse503,
+        false => Act::Store,
+    });
+    let others = async {
+        for number in 0..60 {
+            sleep(60 * SECOND).await;
+            let request = BootstrapRequest {
+                run: fixture::run(&format!("good-{number}")),
+                metadata: fixture::metadata(),
+                events: fixture::notes(1, 1),
+            };
+            world.store.bootstrap_run(&request).await.unwrap();
+        }
+    };
+
+    let (report, ()) = tokio::join!(world.work(world.settings(), 3700 * SECOND), others);
+
+    let stats = world.stats().await;
+    assert_eq!((stats.parked_runs, stats.pending_events), (1, 0));
+    assert_eq!((report.delivered, report.charged), (60, 3));
+}
+
+#[tokio::test]
+async fn bounds_that_nothing_fits_into_are_refused() {
+    let world = World::new();
+    let refused = |settings| {
+        let relay = Relay::new(
+            std::sync::Arc::new(world.store.clone()),
+            world.sink.clone(),
+            settings,
+        );
+        relay.unwrap_err().to_string()
+    };
+    let nothing = RelaySettings {
+        max_bytes_in_flight: 0,
+        ..world.settings()
+    };
+    let endless = RelaySettings {
+        stop_within: Duration::MAX,
+        ..world.settings()
+    };
+    assert!(refused(nothing).contains("max_bytes_in_flight"));
+    assert!(refused(endless).contains("stop_within"));
+}
