@@ -215,6 +215,21 @@ pub async fn pages_of_dead_letters_fit_together(cx: &Cx) -> Result<(), Failure> 
         ..DeadLetterQuery::default()
     };
     check_eq!(cx.store.list_dead_letters(&none).await?, [], "page of 0");
+
+    // Beyond any number of a run: the next run follows.
+    let (first, _, _) = &expected[0];
+    let past = DeadLetterQuery {
+        after: Some((first.clone(), u64::MAX)),
+        limit: 1,
+        ..DeadLetterQuery::default()
+    };
+    let next = cx.store.list_dead_letters(&past).await?;
+    let next: Vec<_> = next
+        .into_iter()
+        .map(|letter| (letter.run, letter.dead_letter_no))
+        .collect();
+    let (second, _, _) = &expected[2];
+    check_eq!(next, [(second.clone(), 1)], "the run after {first}");
     Ok(())
 }
 
