@@ -7,18 +7,20 @@
 
 mod world;
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use dvt_conformance::fixture;
 use dvt_contracts::{
     AppendRequest, DeadLetterQuery, Destination, OperatorNote, OutboxStorage as _, PendingQuery,
-    PendingState, RunStateStoreExt as _,
+    PendingState, RetryPolicy, RunStateStoreExt as _,
 };
 use dvt_relay::{RelayError, RelayMode, RelaySettings};
 use world::{Act, World};
 
 /// Longer than all attempts and back-offs of one event together.
 const LONG: Duration = Duration::from_secs(1_000);
+const SECOND: Duration = Duration::from_secs(1);
 
 /// CASES H 71.
 #[tokio::test(start_paused = true)]
@@ -335,6 +337,56 @@ async fn a_sink_that_is_down_ends_a_relay_that_was_to_end() {
 }
 
 /// CASES M, crash loops: runs that were claimed again and again and never finished go out one by one.
+/// CASES H 72: whatever fails, a run's first arrivals come in order, and nothing is missing at the end.
+#[tokio::test(start_paused = true)]
+async fn eight_relays_keep_every_runs_order_while_the_sink_fails_at_random() {
+    let world = World::new();
+    let runs = world.runs(1_000, 10).await;
+    let seed = std::sync::atomic::AtomicU64::new(72);
+    world.sink.does(move |_, _| {
+        // Knuth's MMIX generator: the same failures each time the same calls are made.
+        let step = |state: u64| {
+            let next = state.wrapping_mul(6_364_136_223_846_793_005);
+            Some(next.wrapping_add(1_442_695_040_888_963_407))
+        };
+        let relaxed = std::sync::atomic::Ordering::Relaxed;
+        let state = seed.fetch_update(relaxed, relaxed, step).unwrap();
+        match (state >> 33) % 100 {
+            0..10 => Act::Refuse503,
+            10..15 => Act::Forget,
+            15..18 => Act::Reject,
+            18..20 => Act::Slow(Duration::from_secs(2)),
+            _ => Act::Store,
+        }
+    });
+    let settings = RelaySettings {
+        retry: RetryPolicy::new(NonZeroU32::MAX, SECOND, 10 * SECOND).unwrap(),
+        max_events_per_run: 4,
+        ..world.settings()
+    };
+
+    let mut relays = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let relay = world.relay(settings.clone());
+        relays.spawn(async move {
+            relay
+                .run(RelayMode::Forever, tokio::time::sleep(LONG))
+                .await
+        });
+    }
+    let mut delivered = 0;
+    while let Some(report) = relays.join_next().await {
+        delivered += report.unwrap().unwrap().delivered;
+    }
+
+    let stats = world.stats().await;
+    assert_eq!((stats.pending_events, stats.parked_runs), (0, 0));
+    assert_eq!(delivered, 10_000);
+    let firsts = world.sink.first_arrivals();
+    let in_order: Vec<u64> = (1..=10).collect();
+    assert!(runs.iter().all(|run| firsts[run] == in_order));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_suspect_is_published_alone() {
     // At the third claim the store still gives several at once; later it gives one at a time.
