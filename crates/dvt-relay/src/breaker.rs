@@ -19,12 +19,12 @@ pub(crate) struct Breaker {
     doubts: Vec<Doubt>,
     /// The last successes of two different runs, the latest first.
     successes: Vec<(RunKey, Instant)>,
-    /// The events that failed last when an outage was assumed, and when.
-    acquitted: HashMap<RunKey, (u64, Instant)>,
+    /// Events that failed and were not charged for it, and since when another run's success would have told that it was them.
+    uncharged: HashMap<RunKey, (u64, Instant)>,
 }
 
 /// So many of them are remembered; an outage that meets more begins anew.
-const MAX_ACQUITTED: usize = 10_000;
+const MAX_UNCHARGED: usize = 10_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -82,7 +82,7 @@ impl Breaker {
             state: State::Closed,
             doubts: Vec::new(),
             successes: Vec::new(),
-            acquitted: HashMap::new(),
+            uncharged: HashMap::new(),
         }
     }
 
@@ -113,10 +113,8 @@ impl Breaker {
     /// A run got through.
     pub(crate) fn success(&mut self, run: &RunKey, now: Instant) -> Verdicts {
         self.state = State::Closed;
-        self.successes.retain(|(known, _)| known != run);
-        self.successes.insert(0, (run.clone(), now));
-        self.successes.truncate(2);
-        self.acquitted.remove(run);
+        self.succeeded(run, now);
+        self.uncharged.remove(run);
         let (own, charged) = std::mem::take(&mut self.doubts)
             .into_iter()
             .partition(|doubt| doubt.lease.run == *run);
@@ -127,12 +125,36 @@ impl Breaker {
         }
     }
 
+    /// A run got through up to this event, which failed in a publish that was begun then. When the last event before it did is
+    /// not known; the sink may be down since: it is no evidence against others that were begun later.
+    pub(crate) fn stopped_at(&mut self, run: &RunKey, seq: u64, begun_at: Instant) {
+        self.state = State::Closed;
+        self.succeeded(run, begun_at);
+        self.remember(run, seq, begun_at);
+    }
+
+    fn succeeded(&mut self, run: &RunKey, at: Instant) {
+        let known = self.successes.iter().position(|(known, _)| known == run);
+        let before = known.map(|known| self.successes.remove(known).1);
+        let at = before.map_or(at, |before| before.max(at));
+        self.successes.push((run.clone(), at));
+        self.successes.sort_by_key(|(_, at)| std::cmp::Reverse(*at));
+        self.successes.truncate(2);
+    }
+
+    fn remember(&mut self, run: &RunKey, seq: u64, since: Instant) {
+        if self.uncharged.len() >= MAX_UNCHARGED {
+            self.uncharged.clear();
+        }
+        self.uncharged.insert(run.clone(), (seq, since));
+    }
+
     /// A run did not get through.
     pub(crate) fn failure(&mut self, doubt: Doubt, in_flight: usize) -> Verdicts {
-        // If the same event failed before, it is enough that another run got through in between.
-        let before = self.acquitted.get(&doubt.lease.run);
-        let since = match before {
-            Some((seq, failed_at)) if *seq == doubt.seq => doubt.begun_at.min(*failed_at),
+        // If the same event failed before, it is enough that another run got through in between: once, or what got through
+        // before an outage would go on to charge it.
+        let since = match self.uncharged.remove(&doubt.lease.run) {
+            Some((seq, since)) if seq == doubt.seq => doubt.begun_at.min(since),
             _ => doubt.begun_at,
         };
         let another_got_through = self
@@ -172,13 +194,9 @@ impl Breaker {
             };
         }
         self.open(now, &doubts);
-        if self.acquitted.len() >= MAX_ACQUITTED {
-            self.acquitted.clear();
+        for doubt in &doubts {
+            self.remember(&doubt.lease.run, doubt.seq, doubt.failed_at);
         }
-        let acquitted = doubts
-            .iter()
-            .map(|doubt| (doubt.lease.run.clone(), (doubt.seq, doubt.failed_at)));
-        self.acquitted.extend(acquitted);
         Verdicts {
             acquitted: doubts,
             ..Verdicts::default()
@@ -315,6 +333,21 @@ mod tests {
         assert_eq!(runs(&outage.acquitted), ["a"]);
         assert_eq!(runs(&again.charged), ["a"]);
         assert!(other.charged.is_empty(), "it is another event");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_success_before_an_outage_charges_an_event_once() {
+        let (mut breaker, now) = (breaker(), Instant::now());
+        breaker.success(&fixture::run("b"), now);
+        breaker.success(&fixture::run("a"), now);
+        breaker.stopped_at(&fixture::run("a"), 1, now);
+
+        let first = breaker.failure(doubt("a", false, now + SECOND), 0);
+        breaker.failure(doubt("a", true, now + 2 * SECOND), 0);
+        let second = breaker.failure(doubt("c", false, now + 2 * SECOND), 0);
+
+        assert_eq!(runs(&first.charged), ["a"]);
+        assert_eq!(runs(&second.acquitted), ["a", "c"]);
     }
 
     #[tokio::test(start_paused = true)]

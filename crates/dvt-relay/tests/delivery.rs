@@ -337,6 +337,51 @@ async fn a_sink_that_is_down_ends_a_relay_that_was_to_end() {
 }
 
 /// CASES M, crash loops: runs that were claimed again and again and never finished go out one by one.
+/// A sink that loses patience by itself tells how far it came, long after all others are done.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_is_refused_after_a_while_parks_its_run_though_all_others_are_done() {
+    let world = World::new();
+    let poison = world.runs(100, 3).await[50].clone();
+    world.sink.does(
+        move |run, event| match *run == poison && event.run_seq == 2 {
+            true => Act::SlowRefuse(8 * SECOND),
+            false => Act::Store,
+        },
+    );
+
+    let report = world.work(world.settings(), LONG).await;
+
+    let stats = world.stats().await;
+    assert_eq!((stats.parked_runs, stats.pending_events), (1, 1));
+    assert_eq!((report.delivered, report.charged), (298, 3));
+}
+
+/// CASES I 87: those that were on their way when it began are charged once at most, and nobody parks.
+#[tokio::test(start_paused = true)]
+async fn an_outage_that_begins_in_the_middle_parks_nobody() {
+    let world = World::new();
+    let runs = world.runs(200, 50).await;
+    let arrivals = std::sync::atomic::AtomicUsize::new(0);
+    let begun = tokio::time::Instant::now();
+    world.sink.does(move |_, _| {
+        let before = arrivals.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let is_down = before > 3_000 && begun.elapsed() < 3_600 * SECOND;
+        match is_down {
+            true => Act::Refuse503,
+            false => Act::Slow(Duration::from_millis(10)),
+        }
+    });
+
+    let report = world.work(world.settings(), 4_000 * SECOND).await;
+
+    let stats = world.stats().await;
+    assert_eq!((stats.parked_runs, stats.pending_events), (0, 0));
+    assert!(report.charged <= 64, "{report:?}");
+    assert_eq!(report.delivered, 200 * 50);
+    let firsts = world.sink.first_arrivals();
+    assert!(runs.iter().all(|run| firsts[run].len() == 50));
+}
+
 /// CASES H 72: whatever fails, a run's first arrivals come in order, and nothing is missing at the end.
 #[tokio::test(start_paused = true)]
 async fn eight_relays_keep_every_runs_order_while_the_sink_fails_at_random() {

@@ -68,8 +68,14 @@ impl Engine {
                 self.carry_out(verdicts);
             }
             // What was stored is acknowledged; the event after it is offered again, first in its claim.
-            _ => {
-                self.got_through(run, now);
+            stopped => {
+                match stopped {
+                    None => self.got_through(run, now),
+                    Some(_) => {
+                        self.up_again();
+                        self.breaker.stopped_at(run, seq, begun_at);
+                    }
+                }
                 let through = seq - 1;
                 self.widen(run);
                 self.delivered
@@ -78,11 +84,15 @@ impl Engine {
         }
     }
 
-    pub(super) fn got_through(&mut self, run: &RunKey, now: Instant) {
+    fn up_again(&mut self) {
         if !self.breaker.is_closed() {
             self.observer.observe(&RelayEvent::SinkUp);
             self.look_now();
         }
+    }
+
+    pub(super) fn got_through(&mut self, run: &RunKey, now: Instant) {
+        self.up_again();
         let verdicts = self.breaker.success(run, now);
         self.carry_out(verdicts);
     }

@@ -39,6 +39,8 @@ pub(crate) enum Act {
     Forget,
     /// Takes its time and stores it.
     Slow(Duration),
+    /// Takes its time and refuses it for now.
+    SlowRefuse(Duration),
 }
 
 type Script = dyn Fn(&RunKey, &RunEvent) -> Act + Send + Sync;
@@ -112,6 +114,13 @@ impl EventSink for Sink {
                     reason: reason(),
                     retry_after: None,
                 }),
+                Act::SlowRefuse(time) => {
+                    tokio::time::sleep(time).await;
+                    Some(Stop::Unavailable {
+                        reason: reason(),
+                        retry_after: None,
+                    })
+                }
                 Act::Hang => std::future::pending().await,
                 Act::Panic => panic!("as told"),
                 Act::Forget => Some(Stop::Unknown { reason: reason() }),
