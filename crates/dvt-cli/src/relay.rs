@@ -289,7 +289,7 @@ async fn ask_stats(store: &dyn OutboxStorage, watch: &Watch, asks: bool) -> Infa
         turn.tick().await;
         // The relay itself tells of a store that does not answer.
         if let Ok(stats) = store.stats().await {
-            watch.set_stats(stats);
+            watch.set_stats(&stats);
         }
     }
 }

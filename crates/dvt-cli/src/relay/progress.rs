@@ -77,10 +77,9 @@ fn line(doing: &Doing, rate: f64) -> String {
     // No more than a glance is asked for.
     let whole = rate.round().max(0.0) as u64;
     let going = format!("{delivered} · {}/s", text::grouped(whole));
-    let Some(stats) = &doing.stats else {
+    let Some(pending) = doing.pending else {
         return going;
     };
-    let pending = stats.pending_events;
     let waiting = format!("{going} · {} pending", text::grouped(pending));
     match (pending, whole) {
         (1.., 1..) => {
@@ -93,23 +92,19 @@ fn line(doing: &Doing, rate: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use dvt_contracts::{OutboxStats, SafeText};
+    use dvt_contracts::SafeText;
 
     use super::*;
 
     #[test]
     fn the_line_tells_rate_backlog_and_time_left() {
-        let stats = OutboxStats {
-            pending_events: 90_000,
-            ..OutboxStats::default()
-        };
         let mut doing = Doing {
             delivered: 1_234,
             down_because: None,
-            stats: None,
+            pending: None,
         };
         assert_eq!(line(&doing, 0.0), "1,234 delivered · 0/s");
-        doing.stats = Some(stats);
+        doing.pending = Some(90_000);
         assert_eq!(
             line(&doing, 1_000.2),
             "1,234 delivered · 1,000/s · 90,000 pending · 1 m 29 s to go"

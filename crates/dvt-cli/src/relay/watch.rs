@@ -27,7 +27,8 @@ struct Seen {
     down_because: Option<SafeText>,
     outage: Outage,
     store_answers: bool,
-    stats: Option<OutboxStats>,
+    /// What the store last said of its backlog, and how much had been delivered by then.
+    backlog: Option<(u64, u64)>,
     notices: Vec<String>,
     more_notices: u64,
 }
@@ -39,8 +40,8 @@ pub(crate) struct Doing {
     pub(crate) delivered: u64,
     /// Why the sink is down, if it is.
     pub(crate) down_because: Option<SafeText>,
-    /// What the store last said of its outbox.
-    pub(crate) stats: Option<OutboxStats>,
+    /// Pending events of the store, as far as is known.
+    pub(crate) pending: Option<u64>,
 }
 
 impl Watch {
@@ -53,7 +54,7 @@ impl Watch {
                 down_because: None,
                 outage: Outage::default(),
                 store_answers: true,
-                stats: None,
+                backlog: None,
                 notices: Vec::new(),
                 more_notices: 0,
             }),
@@ -66,9 +67,10 @@ impl Watch {
     }
 
     /// Takes over what the store says of its outbox.
-    pub(crate) fn set_stats(&self, stats: OutboxStats) {
-        self.metrics.set_outbox(&stats);
-        self.seen().stats = Some(stats);
+    pub(crate) fn set_stats(&self, stats: &OutboxStats) {
+        self.metrics.set_outbox(stats);
+        let mut seen = self.seen();
+        seen.backlog = Some((stats.pending_events, seen.delivered));
     }
 
     pub(crate) fn doing(&self) -> Doing {
@@ -76,7 +78,10 @@ impl Watch {
         Doing {
             delivered: seen.delivered,
             down_because: seen.down_because.clone(),
-            stats: seen.stats.clone(),
+            // Asking is dear and rare; what went out since then is known.
+            pending: seen
+                .backlog
+                .map(|(pending, delivered)| pending.saturating_sub(seen.delivered - delivered)),
         }
     }
 
@@ -226,6 +231,20 @@ mod tests {
         assert_eq!(silent.hindrance().unwrap(), "the sink is down: 503");
         silent.observe(&RelayEvent::SinkUp);
         assert_eq!(silent.hindrance(), None);
+    }
+
+    #[test]
+    fn what_went_out_since_the_store_was_asked_is_pending_no_more() {
+        let watch = Watch::new();
+        assert_eq!(watch.doing().pending, None);
+        watch.observe(&RelayEvent::Delivered { events: 5 });
+        watch.set_stats(&OutboxStats {
+            pending_events: 100,
+            ..OutboxStats::default()
+        });
+        watch.observe(&RelayEvent::Delivered { events: 30 });
+        let doing = watch.doing();
+        assert_eq!((doing.delivered, doing.pending), (35, Some(70)));
     }
 
     #[test]
