@@ -1,0 +1,1 @@
+INSERT INTO outbox_destination (destination) VALUES (?1)

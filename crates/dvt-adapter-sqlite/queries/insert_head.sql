@@ -1,0 +1,1 @@
+INSERT INTO outbox (tenant_id, run_id) VALUES (?1, ?2)

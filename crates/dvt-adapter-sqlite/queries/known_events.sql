@@ -1,0 +1,14 @@
+-- CROSS JOIN: the keys drive, each is one probe of the index.
+SELECT
+    e.run_seq AS "run_seq!: i64",
+    e.event_type AS "event_type!: String",
+    e.step_id AS "step_id?: String",
+    e.logical_attempt AS "logical_attempt!: i64",
+    e.engine_attempt AS "engine_attempt!: i64",
+    e.idempotency_key AS "idempotency_key!: String",
+    e.emitted_at AS "emitted_at!: i64",
+    e.persisted_at AS "persisted_at!: i64",
+    e.payload AS "payload!: String"
+FROM json_each(?3) AS k
+CROSS JOIN run_events AS e
+WHERE e.tenant_id = ?1 AND e.run_id = ?2 AND e.idempotency_key = k.value

@@ -1,0 +1,42 @@
+use dvt_contracts::Timestamp;
+
+use crate::connect_error::ConnectError;
+use crate::database::Database;
+use crate::settings::SqliteSettings;
+
+/// A run-state store in one SQLite file. Clones share its connections.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    database: Database,
+}
+
+impl SqliteStore {
+    /// Opens the store: looks whether the file, if it is there, is one of ours that this version can use.
+    ///
+    /// A missing file counts as an empty store, and the first write makes it, unless the settings forbid that.
+    ///
+    /// # Errors
+    /// [`ConnectError`] says what is wrong. Nothing is written.
+    pub async fn open(settings: SqliteSettings) -> Result<Self, ConnectError> {
+        let database = Database::new(settings)?;
+        database.read().await?.end(Ok(())).await?;
+        Ok(Self { database })
+    }
+
+    /// Closes the connections that are not in use, and the others when they are given back. Every later call is refused.
+    pub fn close(&self) {
+        self.database.close();
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// The store's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        let shift = self.database.settings().clock_shift().micros();
+        let micros = i128::from(Timestamp::now().as_micros()) + i128::from(shift);
+        let latest = Timestamp::MAX.as_micros();
+        Timestamp::from_micros(micros.clamp(0, i128::from(latest))).unwrap_or(Timestamp::MAX)
+    }
+}
