@@ -51,7 +51,7 @@ pub(crate) enum Command {
     Key(KeyArgs),
     /// Bring the schema of a store on PostgreSQL up to date, or say what that would take.
     Migrate(MigrateArgs),
-    /// Record a bundled dbt run, show it and deliver its events. Needs nothing.
+    /// Record a bundled dbt run in dvt.db in the current folder, and show it. Needs nothing.
     Demo(DemoArgs),
 }
 
@@ -63,7 +63,8 @@ Examples:
   dvt record events.ndjson --store postgres://dvt@localhost/dvt
 
 Recording the same input again appends nothing: every event is known by its idempotency key.
-If nothing names a store it is memory:, which lasts as long as the command.
+If nothing names a store it is the file dvt.db in the current folder, made by the first event.
+--store memory: lasts as long as the command.
 ";
 
 /// `dvt record`.

@@ -2,25 +2,63 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use dvt_adapter_memory::{ManualClock, MemoryStore};
-use dvt_contracts::{EnvironmentId, InvalidIdentifier, TenantId, Timestamp};
+use dvt_contracts::{
+    EnvironmentId, InvalidIdentifier, RunKey, RunStateStore, Store, TenantId, Timestamp,
+};
 
 use crate::args::DemoArgs;
 use crate::console::{Console, Page, Tint};
 use crate::failure::{Exit, Failure};
 use crate::reader::{DbtOptions, DbtReader};
 use crate::record::{Input, Tally, record};
-use crate::{drain, show, text};
+use crate::{drain, show, store, text};
 
 /// The complete log of one `dbt build`, as dbt wrote it; `demo/README.md` tells how it was made.
 static LOG: &[u8] = include_bytes!("../demo/dbt-build.jsonl");
 
-/// The demo's store stands on this moment: what the demo prints is the same every time.
+/// With `--json` the demo's store is in memory and stands on this moment: what it prints is the same every time.
 const RECORDED_AT: &str = "2026-12-01T00:00:00Z";
 
-/// Runs the command. Its store is its own: neither `DVT_STORE` nor `DATABASE_URL` matters.
+/// Runs the command. Its store is the file in the current folder: neither `DVT_STORE` nor `DATABASE_URL` matters.
 pub(crate) async fn command(args: &DemoArgs, console: &mut Console) -> Result<Exit, Failure> {
-    let recorded_at = RECORDED_AT.parse().unwrap_or(Timestamp::MIN);
-    let store = MemoryStore::with_clock(ManualClock::at(recorded_at));
+    if args.json {
+        let recorded_at = RECORDED_AT.parse().unwrap_or(Timestamp::MIN);
+        let store = MemoryStore::with_clock(ManualClock::at(recorded_at));
+        record_log(&store, &mut console.err).await?;
+        drain::to_ndjson(Arc::new(store), console).await?;
+        return Ok(Exit::Done);
+    }
+    let (store, was_there) = store::open_default().await?;
+    let tally = record_log(&store, &mut console.err).await?;
+    let page = &mut console.out;
+    heading(page, "a dbt build, recorded")?;
+    let lines = text::counted(tally.lines, "line");
+    let events = text::counted(tally.appended + tally.duplicates, "event");
+    let news = match tally.appended {
+        0 => {
+            "It was there already, so nothing was appended: every event is known by its idempotency key."
+        }
+        _ => "It is in dvt.db in this folder, and stays there.",
+    };
+    writeln!(
+        page,
+        "{lines} of dbt's own log are {events} of a run.\n{news}\n"
+    )?;
+    for run in tally.runs.recent() {
+        show::run(&store, run, show::Detail::Brief, page).await?;
+    }
+    // What others put there is not the demo's to deliver.
+    if !was_there {
+        deliver(store, console).await?;
+    }
+    let page = &mut console.out;
+    heading(page, "try next")?;
+    let run = tally.runs.recent().next();
+    next(page, run)?;
+    Ok(Exit::Done)
+}
+
+async fn record_log(store: &impl RunStateStore, err: &mut Page) -> Result<Tally, Failure> {
     let mut reader = DbtReader::new(options().map_err(|error| Failure::Usage(error.to_string()))?);
     let input = Input {
         name: "the bundled log".into(),
@@ -28,25 +66,14 @@ pub(crate) async fn command(args: &DemoArgs, console: &mut Console) -> Result<Ex
         stream: LOG,
     };
     let mut tally = Tally::default();
-    record(input, &mut reader, &store, &mut console.err, &mut tally).await?;
-    if args.json {
-        drain::to_ndjson(Arc::new(store), console).await?;
-        return Ok(Exit::Done);
-    }
-    let page = &mut console.out;
-    heading(page, "a dbt build, recorded")?;
-    let lines = text::counted(tally.lines, "line");
-    let events = text::counted(tally.appended, "event");
-    writeln!(
-        page,
-        "{lines} of dbt's own log became {events} of a run. This is the run:\n"
-    )?;
-    for run in tally.runs.recent() {
-        show::run(&store, run, show::Detail::Brief, page).await?;
-    }
-    heading(page, "its events, delivered in order")?;
-    let width = page.width;
-    let summary = drain::rendered(Arc::new(store), console, move |lines, _, _, event| {
+    record(input, &mut reader, store, err, &mut tally).await?;
+    Ok(tally)
+}
+
+async fn deliver(store: Arc<dyn Store>, console: &mut Console) -> Result<(), Failure> {
+    heading(&mut console.out, "its events, delivered in order")?;
+    let width = console.out.width;
+    let summary = drain::rendered(store, console, move |lines, _, _, event| {
         let step = event.event.step_id().map_or("", |step| step.as_str());
         let kind = event.event.event_type();
         let line = format!("→ {:>3} {kind:<13} {step}", event.run_seq);
@@ -54,15 +81,12 @@ pub(crate) async fn command(args: &DemoArgs, console: &mut Console) -> Result<Ex
         let _ = writeln!(lines, "{}", text::shortened(line.trim_end(), width));
     })
     .await?;
-    let page = &mut console.out;
     let delivered = text::counted(summary.delivered(), "event");
     writeln!(
-        page,
+        console.out,
         "{delivered} delivered and acknowledged: nothing is pending\n"
     )?;
-    heading(page, "try next")?;
-    next(page)?;
-    Ok(Exit::Done)
+    Ok(())
 }
 
 fn options() -> Result<DbtOptions, InvalidIdentifier> {
@@ -77,16 +101,25 @@ fn heading(page: &mut Page, title: &str) -> std::io::Result<()> {
     writeln!(page, "{title}")
 }
 
-/// Three commands that work wherever this one did, and the one that all this is for.
-fn next(page: &mut Page) -> std::io::Result<()> {
+/// Commands that work wherever this one did, and the one that all this is for.
+fn next(page: &mut Page, run: Option<&RunKey>) -> std::io::Result<()> {
     let dvt = program();
+    // Where the environment names a store, the commands would look there.
+    let named = ["DVT_STORE", "DATABASE_URL"].map(store::variable);
+    let store = match named.into_iter().flatten().any(|value| !value.is_empty()) {
+        true => " --store sqlite:dvt.db",
+        false => "",
+    };
     let event = r#"{"tenant_id":"me","project_id":"p","environment_id":"dev","run_id":"run-1","plan_id":"plan","plan_version":"1","event_type":"RunStarted","emitted_at":"2026-01-02T03:04:05Z"}"#;
-    writeln!(page, "record an event of your own, and see it delivered:")?;
-    // The demo needs nothing and leaves nothing: nor does this, whatever store the environment names.
-    writeln!(
-        page,
-        "  echo '{event}' | {dvt} record - --drain --store memory:"
-    )?;
+    writeln!(page, "see what is there:")?;
+    writeln!(page, "  {dvt} runs{store}")?;
+    if let Some(run) = run {
+        let run_id = text::shell_word(run.run_id.as_str());
+        let tenant_id = text::shell_word(run.tenant_id.as_str());
+        writeln!(page, "  {dvt} show {run_id} --tenant {tenant_id}{store}")?;
+    }
+    writeln!(page, "record an event of your own:")?;
+    writeln!(page, "  echo '{event}' | {dvt} record -{store}")?;
     writeln!(
         page,
         "derive the idempotency key that made it safe to record it twice:"

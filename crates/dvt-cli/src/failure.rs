@@ -71,6 +71,11 @@ pub(crate) enum Failure {
         /// Why not, without a password.
         reason: String,
     },
+    /// A store in a file that is not there.
+    #[error(
+        "{0}, and there is no such file: dvt record and dvt demo make one; --store, DVT_STORE or DATABASE_URL name another store"
+    )]
+    NoFile(String),
     /// A run that somebody asked for by name.
     #[error(
         "run {:?} of tenant {:?} is not there: dvt runs lists those that are, and --tenant says whose run is meant",
@@ -127,6 +132,7 @@ impl Failure {
             Self::Usage(_) => Exit::Usage,
             Self::Input { .. } => Exit::Input,
             Self::Open { .. }
+            | Self::NoFile(_)
             | Self::Store(_)
             | Self::Outbox(_)
             | Self::Migrate(_)

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use dvt_adapter_memory::MemoryStore;
 use dvt_adapter_postgres::{HintListener, PostgresSettings, PostgresStore, SchemaName};
+use dvt_adapter_sqlite::{SqliteSettings, SqliteStore};
 use dvt_contracts::Store;
 
 use crate::args::StoreArgs;
@@ -9,7 +10,7 @@ use crate::failure::Failure;
 
 mod choice;
 
-use self::choice::Choice;
+use self::choice::{Choice, Sqlite};
 
 /// A store, and what tells that something was appended to it by others, if anything does.
 #[derive(Debug)]
@@ -18,10 +19,13 @@ pub(crate) struct Opened {
     pub(crate) hints: Option<HintListener>,
 }
 
-/// Opens the store to record into: the one that is named, else one that lasts as long as the command.
+/// Opens the store to record into: the one that is named, else the file in the current folder, which the first write makes.
 pub(crate) async fn open(args: &StoreArgs) -> Result<Arc<dyn Store>, Failure> {
-    let opened = connect(choose(args)?.with_schema_of(args)?).await?;
-    Ok(opened.store)
+    match choose(args)?.with_schema_of(args)? {
+        Choice::Memory(_) => Ok(Arc::new(MemoryStore::new())),
+        Choice::Sqlite(sqlite) => open_file(sqlite.settings()).await,
+        Choice::Postgres(postgres) => Ok(connect_postgres(postgres.settings()?).await?.store),
+    }
 }
 
 /// Opens a store that was there before: in memory nothing could be.
@@ -32,7 +36,40 @@ pub(crate) async fn open_kept(args: &StoreArgs) -> Result<Arc<dyn Store>, Failur
 
 /// The same, for a command that goes on with what is appended later.
 pub(crate) async fn open_to_follow(args: &StoreArgs) -> Result<Opened, Failure> {
-    connect(choose(args)?.kept()?).await
+    match choose(args)?.with_schema_of(args)?.kept()? {
+        Choice::Postgres(postgres) => connect_postgres(postgres.settings()?).await,
+        Choice::Sqlite(sqlite) => open_kept_file(&sqlite).await,
+        // Memory is never kept.
+        Choice::Memory(_) => Ok(Opened {
+            store: Arc::new(MemoryStore::new()),
+            hints: None,
+        }),
+    }
+}
+
+async fn open_kept_file(sqlite: &Sqlite) -> Result<Opened, Failure> {
+    if matches!(sqlite.file.try_exists(), Ok(false)) {
+        return Err(Failure::NoFile(sqlite.told()));
+    }
+    Ok(Opened {
+        store: open_file(sqlite.settings().with_create(false)).await?,
+        hints: None,
+    })
+}
+
+/// The store of the demo: the file in the current folder, and whether it was there before.
+pub(crate) async fn open_default() -> Result<(Arc<dyn Store>, bool), Failure> {
+    let settings = SqliteSettings::new(choice::DEFAULT_FILE);
+    let is_there = settings.file().exists();
+    Ok((open_file(settings).await?, is_there))
+}
+
+async fn open_file(settings: SqliteSettings) -> Result<Arc<dyn Store>, Failure> {
+    let name = format!("sqlite:{}", settings.file().display());
+    match SqliteStore::open(settings).await {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(error) => Err(Failure::open(name, &error)),
+    }
 }
 
 /// What reaches the store, if it is one on PostgreSQL. Connects to nothing.
@@ -53,16 +90,6 @@ fn choose(args: &StoreArgs) -> Result<Choice, Failure> {
 pub(crate) fn variable(name: &str) -> Option<String> {
     let value = std::env::var_os(name)?;
     Some(value.to_string_lossy().into_owned())
-}
-
-async fn connect(choice: Choice) -> Result<Opened, Failure> {
-    match choice {
-        Choice::Memory(_) => Ok(Opened {
-            store: Arc::new(MemoryStore::new()),
-            hints: None,
-        }),
-        Choice::Postgres(postgres) => connect_postgres(postgres.settings()?).await,
-    }
 }
 
 /// Connects to the schema that the settings name.

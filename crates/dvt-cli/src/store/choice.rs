@@ -1,6 +1,8 @@
 use std::fmt;
+use std::path::PathBuf;
 
 use dvt_adapter_postgres::{PostgresSettings, SchemaName};
+use dvt_adapter_sqlite::SqliteSettings;
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
@@ -8,10 +10,20 @@ use crate::failure::Failure;
 /// The store that the command line and the environment choose.
 #[derive(Debug)]
 pub(super) enum Choice {
-    /// One that lasts as long as the command, and what named it: nothing, if it is what remains.
-    Memory(Option<&'static str>),
+    /// One that lasts as long as the command, and what named it.
+    Memory(&'static str),
+    /// One in a file.
+    Sqlite(Sqlite),
     /// One on PostgreSQL.
     Postgres(Postgres),
+}
+
+/// A store in a file, as it was named.
+#[derive(Debug)]
+pub(super) struct Sqlite {
+    pub(super) file: PathBuf,
+    /// The option or variable that named it: nothing, if it is what remains.
+    origin: Option<&'static str>,
 }
 
 /// A store on PostgreSQL, as it was named.
@@ -29,6 +41,8 @@ const DATABASE_VARIABLE: &str = "DATABASE_URL";
 const SCHEMA_VARIABLE: &str = "DVT_PG_SCHEMA";
 /// Allows connections in clear text to other machines.
 const PLAINTEXT_VARIABLE: &str = "DVT_PG_ALLOW_PLAINTEXT";
+/// The store if nothing names one: in the current folder.
+pub(super) const DEFAULT_FILE: &str = "dvt.db";
 /// The remedy for a store that the command cannot use.
 const NAME_ANOTHER: &str = "name one on PostgreSQL, with --store postgres://USER@HOST/DATABASE or in DVT_STORE or DATABASE_URL";
 
@@ -45,17 +59,23 @@ impl Choice {
             (DATABASE_VARIABLE, variable(DATABASE_VARIABLE)),
         ]);
         let Some((origin, url)) = named else {
-            return Ok(Self::Memory(None));
+            return Ok(Self::Sqlite(Sqlite {
+                file: DEFAULT_FILE.into(),
+                origin: None,
+            }));
         };
         // Memory is no database.
         let takes_memory = origin != DATABASE_VARIABLE;
         if takes_memory && url == "memory:" {
-            return Ok(Self::Memory(Some(origin)));
+            return Ok(Self::Memory(origin));
+        }
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            return Sqlite::new(path, origin).map(Self::Sqlite);
         }
         if !is_postgres(&url) {
             let memory = match takes_memory {
-                true => ", or memory: for dvt record",
-                false => "",
+                true => ", sqlite:FILE, or memory: for dvt record",
+                false => " or sqlite:FILE",
             };
             return Err(Failure::Usage(format!(
                 "{origin} names the store {:?}, which is not supported: expected postgres://USER@HOST/DATABASE{memory} \
@@ -81,14 +101,15 @@ impl Choice {
         }))
     }
 
-    /// The same, but refuses `--schema` where it would say nothing: whoever gives it means a store that stays. A variable
+    /// The same, but refuses `--schema` where it would say nothing: whoever gives it means a store on PostgreSQL. A variable
     /// may be set for other commands.
     pub(super) fn with_schema_of(self, args: &StoreArgs) -> Result<Self, Failure> {
         match self {
-            Self::Memory(origin) if args.schema.as_ref().is_some_and(|name| !name.is_empty()) => {
+            Self::Postgres(_) => Ok(self),
+            other if args.schema.as_ref().is_some_and(|name| !name.is_empty()) => {
                 Err(Failure::Usage(format!(
                     "{}, which has no schema: leave --schema out, or {NAME_ANOTHER}",
-                    memory(origin)
+                    other.told()
                 )))
             }
             chosen => Ok(chosen),
@@ -98,10 +119,10 @@ impl Choice {
     /// The same, but refuses a store that can hold nothing yet.
     pub(super) fn kept(self) -> Result<Self, Failure> {
         match self {
-            Self::Memory(origin) => Err(Failure::Usage(format!(
-                "{}, which keeps nothing between two commands: {NAME_ANOTHER}; or do it all in one command, with \
-                 dvt record FILE --show --drain",
-                memory(origin)
+            Self::Memory(_) => Err(Failure::Usage(format!(
+                "{}, which keeps nothing between two commands: name sqlite:FILE, or {NAME_ANOTHER}; or do it all in one \
+                 command, with dvt record FILE --show --drain",
+                self.told()
             ))),
             kept => Ok(kept),
         }
@@ -110,11 +131,61 @@ impl Choice {
     /// The store if it is one on PostgreSQL: no other has a schema.
     pub(super) fn on_postgres(self) -> Result<Postgres, Failure> {
         match self {
-            Self::Memory(origin) => Err(Failure::Usage(format!(
-                "{}, which has no schema: {NAME_ANOTHER}",
-                memory(origin)
-            ))),
             Self::Postgres(postgres) => Ok(postgres),
+            Self::Memory(_) => Err(Failure::Usage(format!(
+                "{}, which has no schema: {NAME_ANOTHER}",
+                self.told()
+            ))),
+            Self::Sqlite(_) => Err(Failure::Usage(format!(
+                "{}, whose schema the first write makes and keeps up to date: this command is for PostgreSQL, {NAME_ANOTHER}",
+                self.told()
+            ))),
+        }
+    }
+
+    /// The beginning of a sentence about a store that is not on PostgreSQL.
+    fn told(&self) -> String {
+        match self {
+            Self::Memory(origin) => format!("{origin} names the store memory:"),
+            Self::Sqlite(sqlite) => sqlite.told(),
+            Self::Postgres(_) => "the store is on PostgreSQL".to_owned(),
+        }
+    }
+}
+
+impl Sqlite {
+    fn new(path: &str, origin: &'static str) -> Result<Self, Failure> {
+        // As other programs write it: sqlite://relative, sqlite:///absolute.
+        let path = path.strip_prefix("//").unwrap_or(path);
+        let wrong = match path {
+            "" => "names no file",
+            ":memory:" => "is in memory, which dvt calls memory:",
+            _ if path.contains('?') => "has options after ?, of which dvt takes none",
+            _ => "",
+        };
+        if wrong.is_empty() {
+            return Ok(Self {
+                file: path.into(),
+                origin: Some(origin),
+            });
+        }
+        Err(Failure::Usage(format!(
+            "{origin} names the store {:?}, which {wrong}: expected sqlite:FILE",
+            format!("sqlite:{path}")
+        )))
+    }
+
+    /// How to open it to write.
+    pub(super) fn settings(&self) -> SqliteSettings {
+        SqliteSettings::new(&self.file)
+    }
+
+    /// The beginning of a sentence about it.
+    pub(super) fn told(&self) -> String {
+        let file = self.file.display();
+        match self.origin {
+            Some(origin) => format!("{origin} names the store sqlite:{file}"),
+            None => format!("no store is named, so it is sqlite:{file}"),
         }
     }
 }
@@ -143,14 +214,6 @@ fn first<const N: usize>(
     values
         .into_iter()
         .find_map(|(origin, value)| Some((origin, value.filter(|value| !value.is_empty())?)))
-}
-
-/// The beginning of a sentence about a store in memory.
-fn memory(origin: Option<&str>) -> String {
-    match origin {
-        Some(origin) => format!("{origin} names the store memory:"),
-        None => "no store is named, so it is memory:".to_owned(),
-    }
 }
 
 impl Postgres {

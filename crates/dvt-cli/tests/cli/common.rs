@@ -1,17 +1,19 @@
 //! Runs the command the way a user does.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 pub(crate) use crate::ran::Ran;
 
-/// The command with an environment of its own.
+/// The command with an environment of its own, and with a store that leaves nothing behind.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dvt"));
     command
         .args(args)
         .env_clear()
         .env("COLUMNS", "100")
+        .env("DVT_STORE", "memory:")
         .stdin(Stdio::null());
     command
 }
@@ -19,6 +21,18 @@ pub(crate) fn command(args: &[&str]) -> Command {
 /// Runs the command.
 pub(crate) fn dvt(args: &[&str]) -> Ran {
     command(args).output().unwrap().into()
+}
+
+/// The command in a folder of its own, where nothing names a store.
+pub(crate) fn command_in(folder: &Path, args: &[&str]) -> Command {
+    let mut command = command(args);
+    command.current_dir(folder).env_remove("DVT_STORE");
+    command
+}
+
+/// Runs the command there.
+pub(crate) fn dvt_in(folder: &Path, args: &[&str]) -> Ran {
+    command_in(folder, args).output().unwrap().into()
 }
 
 /// Runs the command with an input.

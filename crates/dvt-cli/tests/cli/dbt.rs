@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::common::{dvt, dvt_with};
+use crate::common::{Ran, command_in, dvt, dvt_in, dvt_with};
 
 const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/demo/dbt-build.jsonl");
 const RESULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/demo/run_results.json");
@@ -102,12 +102,13 @@ fn a_log_that_is_cut_stays_running() {
 
 #[test]
 fn the_demo_shows_and_delivers_the_bundled_run() {
-    let ran = crate::common::command(&["demo"])
+    let folder = tempfile::tempdir().unwrap();
+    let ran = command_in(folder.path(), &["demo"])
         .env("DVT_STORE", "postgresql://nowhere")
         .env("DATABASE_URL", "postgresql://nowhere")
         .output()
         .unwrap();
-    let ran: crate::common::Ran = ran.into();
+    let ran: Ran = ran.into();
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(ran.err, "");
     let steps = results();
@@ -137,7 +138,13 @@ fn the_demo_shows_and_delivers_the_bundled_run() {
             .filter(|row| !row.starts_with("  "))
             .all(|row| row.chars().count() <= 100)
     );
-    assert_eq!(dvt(&["demo"]).out, ran.out, "the same every time");
+    let again = dvt_in(folder.path(), &["demo"]);
+    assert!(again.out.contains("nothing was appended"), "{}", again.out);
+    assert!(!again.out.contains("delivered in order"), "{}", again.out);
+    let runs = dvt_in(folder.path(), &["runs", "--json"]).json();
+    assert_eq!(runs["head"], delivered.len());
+    assert_eq!(runs["delivered_seq"], delivered.len());
+    assert_eq!(runs["status"], "Failed");
     assert_eq!(dvt(&["demo", "--json"]).out, dvt(&["demo", "--json"]).out);
     assert_eq!(
         dvt(&["demo", "--json"]).out.lines().count(),
@@ -147,19 +154,25 @@ fn the_demo_shows_and_delivers_the_bundled_run() {
 
 #[test]
 fn the_commands_that_the_demo_names_work() {
-    let demo = dvt(&["demo"]).out;
+    let folder = tempfile::tempdir().unwrap();
+    let demo = command_in(folder.path(), &["demo"])
+        .env("DVT_STORE", "postgres://nobody@127.0.0.1:1/none")
+        .output()
+        .unwrap();
+    let demo = Ran::from(demo).out;
     let (_, next) = demo.split_once("== try next ==").unwrap();
     let commands: Vec<_> = next
         .lines()
         .filter_map(|row| row.strip_prefix("  "))
         .collect();
-    assert_eq!(commands.len(), 4, "{next}");
+    assert_eq!(commands.len(), 6, "{next}");
     for shell in commands
         .iter()
         .filter(|command| !command.starts_with("dbt "))
     {
         let output = std::process::Command::new("sh")
             .args(["-c", shell])
+            .current_dir(folder.path())
             .env("DVT_STORE", "postgres://nobody@127.0.0.1:1/none")
             .output()
             .unwrap();

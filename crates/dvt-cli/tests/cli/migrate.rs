@@ -8,6 +8,7 @@ const SECRET: &str = "s3cr3t-tuna";
 fn with(variables: &[(&str, &str)], args: &[&str]) -> Ran {
     let mut command = command(&[&["migrate"], args].concat());
     command
+        .env_remove("DVT_STORE")
         .envs(variables.iter().copied())
         .output()
         .unwrap()
@@ -37,8 +38,8 @@ fn what_is_missing_or_wrong_is_told_with_the_remedy() {
         assert!(ran.err.contains(words), "{words}: {}", ran.err);
     };
     told(
-        dvt(&["migrate"]),
-        "error: no store is named, so it is memory:, which has no schema: name one on PostgreSQL, with --store postgres://",
+        with(&[], &[]),
+        "error: no store is named, so it is sqlite:dvt.db, whose schema the first write makes and keeps up to date: this command is for PostgreSQL, name one on PostgreSQL, with --store postgres://",
     );
     told(
         with(&[("DVT_STORE", ""), ("DATABASE_URL", "")], &[]),

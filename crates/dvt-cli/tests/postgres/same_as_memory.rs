@@ -15,7 +15,8 @@ pub(crate) fn record(database: &Database, more: &[&str]) -> Ran {
 
 fn on_memory(more: &[&str]) -> Ran {
     let args = [&["record", LOG, "--format", "dbt"], more].concat();
-    Ran::from(bare(&args).output().unwrap()).done()
+    let ran = bare(&args).env("DVT_STORE", "memory:").output().unwrap();
+    Ran::from(ran).done()
 }
 
 pub(crate) fn recording_twice_appends_nothing(database: &Database) {

@@ -14,6 +14,7 @@ fn choose(store: Option<&str>, variables: &[(&str, &str)]) -> Result<Choice, Fai
 fn url(chosen: Result<Choice, Failure>) -> String {
     match chosen.unwrap() {
         Choice::Memory(_) => "memory:".to_owned(),
+        Choice::Sqlite(sqlite) => format!("sqlite:{}", sqlite.file.display()),
         Choice::Postgres(postgres) => postgres.url,
     }
 }
@@ -24,7 +25,7 @@ const ALL: [(&str, &str); 2] = [
 ];
 
 #[test]
-fn the_option_goes_before_the_variables_and_memory_is_last() {
+fn the_option_goes_before_the_variables_and_the_file_here_is_last() {
     assert_eq!(
         url(choose(Some("postgres://first"), &ALL)),
         "postgres://first"
@@ -32,7 +33,7 @@ fn the_option_goes_before_the_variables_and_memory_is_last() {
     assert_eq!(url(choose(Some("memory:"), &ALL)), "memory:");
     assert_eq!(url(choose(None, &ALL)), "postgres://second");
     assert_eq!(url(choose(None, &ALL[1..])), "postgresql://third");
-    assert_eq!(url(choose(None, &[])), "memory:");
+    assert_eq!(url(choose(None, &[])), "sqlite:dvt.db");
 }
 
 #[test]
@@ -40,7 +41,7 @@ fn an_empty_value_is_none() {
     assert_eq!(url(choose(Some(""), &ALL)), "postgres://second");
     assert_eq!(
         url(choose(None, &[("DVT_STORE", ""), ("DATABASE_URL", "")])),
-        "memory:"
+        "sqlite:dvt.db"
     );
 }
 
@@ -50,7 +51,7 @@ fn a_store_that_is_not_supported_is_refused_by_the_name_of_who_named_it() {
     assert_eq!(refused.exit().code(), 2);
     assert_eq!(
         refused.to_string(),
-        "DATABASE_URL names the store \"mysql:…\", which is not supported: expected postgres://USER@HOST/DATABASE \
+        "DATABASE_URL names the store \"mysql:…\", which is not supported: expected postgres://USER@HOST/DATABASE or sqlite:FILE \
          (--store goes before DVT_STORE, and that before DATABASE_URL)"
     );
     for (name, value) in [
@@ -78,7 +79,7 @@ fn the_schema_has_an_option_a_variable_and_a_default() {
     };
     let name = |choice: Result<Choice, Failure>| match choice.unwrap() {
         Choice::Postgres(postgres) => postgres.settings().unwrap().schema().to_string(),
-        Choice::Memory(_) => String::new(),
+        other => panic!("{other:?} has no schema"),
     };
     assert_eq!(name(chosen(Some("one"), Some("two"))), "one");
     assert_eq!(name(chosen(None, Some("two"))), "two");
@@ -96,7 +97,7 @@ fn clear_text_to_another_machine_needs_the_variable() {
     let url = "postgres://dvt@db.example/dvt?sslmode=disable";
     let settings = |variables: &[(&str, &str)]| match choose(Some(url), variables)? {
         Choice::Postgres(postgres) => postgres.settings(),
-        Choice::Memory(_) => panic!("{url} is on PostgreSQL"),
+        other => panic!("{other:?} is not on PostgreSQL"),
     };
     let refused = settings(&[]).unwrap_err().to_string();
     assert!(refused.contains(PLAINTEXT_VARIABLE), "{refused}");
@@ -105,33 +106,44 @@ fn clear_text_to_another_machine_needs_the_variable() {
 }
 
 #[test]
-fn memory_is_no_store_to_read_from_and_has_no_schema() {
-    let named = [("DVT_STORE", "memory:")];
-    for (variables, begin) in [
-        (&[][..], "no store is named, so it is memory:, which "),
-        (&named, "DVT_STORE names the store memory:, which "),
+fn memory_is_no_store_to_read_from_and_only_postgresql_has_a_schema() {
+    let with_schema = StoreArgs {
+        schema: Some("shop".to_owned()),
+        ..StoreArgs::default()
+    };
+    let memory = || choose(None, &[("DVT_STORE", "memory:")]).unwrap();
+    let here = || choose(None, &[]).unwrap();
+    for (refused, begin) in [
+        (
+            memory().kept(),
+            "DVT_STORE names the store memory:, which keeps nothing",
+        ),
+        (
+            memory().with_schema_of(&with_schema),
+            "DVT_STORE names the store memory:, which has no schema",
+        ),
+        (
+            here().with_schema_of(&with_schema),
+            "no store is named, so it is sqlite:dvt.db, which has no schema",
+        ),
+        (
+            memory().on_postgres().map(Choice::Postgres),
+            "DVT_STORE names the store memory:, which has no schema",
+        ),
+        (
+            here().on_postgres().map(Choice::Postgres),
+            "no store is named, so it is sqlite:dvt.db, whose schema the first write makes",
+        ),
     ] {
-        let chosen = || choose(None, variables).unwrap();
-        let with_schema = StoreArgs {
-            schema: Some("shop".to_owned()),
-            ..StoreArgs::default()
-        };
-        for (refused, why) in [
-            (chosen().kept().unwrap_err(), "keeps nothing"),
-            (chosen().on_postgres().unwrap_err(), "has no schema"),
-            (
-                chosen().with_schema_of(&with_schema).unwrap_err(),
-                "has no schema",
-            ),
-        ] {
-            assert_eq!(refused.exit().code(), 2);
-            let message = refused.to_string();
-            assert!(message.starts_with(&format!("{begin}{why}")), "{message}");
-            for way in ["--store", "DVT_STORE", "DATABASE_URL"] {
-                assert!(message.contains(way), "{message}");
-            }
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.exit().code(), 2);
+        let message = refused.to_string();
+        assert!(message.starts_with(begin), "{message}");
+        for way in ["--store", "DVT_STORE", "DATABASE_URL"] {
+            assert!(message.contains(way), "{message}");
         }
     }
+    assert!(here().kept().is_ok());
 }
 
 #[test]
