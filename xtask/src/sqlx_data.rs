@@ -6,7 +6,7 @@ mod helper;
 
 use std::path::Path;
 
-use self::adapter::Adapter;
+use self::adapter::{Adapter, Engine};
 use self::data::Data;
 use self::helper::Helper;
 use crate::finding::{Finding, Findings};
@@ -30,10 +30,9 @@ pub(crate) enum Verdict {
 ///
 /// Findings about the first adapter that failed; what cargo has to say stands on standard error by then.
 pub(crate) fn write(workspace: &Workspace, server: &Server) -> Result<(), Findings> {
-    let helper = Helper::build(workspace, server).map_err(one)?;
-    let major = helper.major().map_err(one)?;
+    let helper = Helper::build(workspace, Some(server)).map_err(one)?;
     for adapter in Adapter::all(workspace.root()).map_err(one)? {
-        let fresh = adapter.prepare(&helper, major).map_err(one)?;
+        let fresh = adapter.prepare(&helper).map_err(one)?;
         fresh
             .write(workspace.root(), &adapter.data_dir())
             .map_err(one)?;
@@ -67,7 +66,7 @@ pub(crate) fn check(workspace: &Workspace) -> Verdict {
 
 fn compare(workspace: &Workspace, adapter: &Adapter) -> Verdict {
     let dir = adapter.data_dir();
-    let committed = match Data::read(workspace.root(), &dir) {
+    let committed = match Data::read(workspace.root(), &dir, adapter.engine == Engine::Postgres) {
         Ok(Some(committed)) => committed,
         Ok(None) => {
             return Verdict::NotRun(format!(
@@ -77,7 +76,22 @@ fn compare(workspace: &Workspace, adapter: &Adapter) -> Verdict {
         }
         Err(finding) => return Verdict::Stale(vec![finding]),
     };
-    let wanted = committed.major();
+    match committed.major() {
+        Some(wanted) => compare_with_server(workspace, adapter, &committed, wanted),
+        None => match Helper::build(workspace, None) {
+            Ok(helper) => compare_by(&helper, adapter, &committed),
+            Err(finding) => Verdict::Stale(vec![finding]),
+        },
+    }
+}
+
+fn compare_with_server(
+    workspace: &Workspace,
+    adapter: &Adapter,
+    committed: &Data,
+    wanted: u32,
+) -> Verdict {
+    let dir = adapter.data_dir();
     let not_run = |reason: String| {
         Verdict::NotRun(format!(
             "{reason}; {} is of PostgreSQL {wanted}",
@@ -88,17 +102,20 @@ fn compare(workspace: &Workspace, adapter: &Adapter) -> Verdict {
         Ok(server) => server,
         Err(reason) => return not_run(reason),
     };
-    let helper = match Helper::build(workspace, &server) {
+    let helper = match Helper::build(workspace, Some(&server)) {
         Ok(helper) => helper,
         Err(finding) => return Verdict::Stale(vec![finding]),
     };
     match helper.major() {
-        Ok(major) if major == wanted => {}
-        Ok(major) => return not_run(format!("the server at hand is PostgreSQL {major}")),
-        Err(_) => return not_run(format!("{server} does not answer")),
+        Ok(major) if major == wanted => compare_by(&helper, adapter, committed),
+        Ok(major) => not_run(format!("the server at hand is PostgreSQL {major}")),
+        Err(_) => not_run(format!("{server} does not answer")),
     }
-    match adapter.prepare(&helper, wanted) {
-        Ok(fresh) => match committed.differences(&fresh, &dir) {
+}
+
+fn compare_by(helper: &Helper<'_>, adapter: &Adapter, committed: &Data) -> Verdict {
+    match adapter.prepare(helper) {
+        Ok(fresh) => match committed.differences(&fresh, &adapter.data_dir()) {
             findings if findings.is_empty() => Verdict::Same,
             findings => Verdict::Stale(findings),
         },

@@ -2,7 +2,7 @@
 //!
 //! `DATABASE_URL` says which server. `xtask-database major` prints the server's major version. `xtask-database scratch DIR`
 //! makes a database, applies the migrations in DIR to its schema `dvt`, prints the database's name, and drops it when the
-//! standard input ends.
+//! standard input ends. `xtask-database file DIR FILE` applies the migrations in DIR to a new file of SQLite, and asks no server.
 
 use std::env;
 use std::error::Error;
@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -37,6 +38,9 @@ fn main() -> ExitCode {
 
 async fn run(args: Vec<String>) -> Outcome<()> {
     let args: Vec<_> = args.iter().map(String::as_str).collect();
+    if let ["file", migrations, file] = args[..] {
+        return migrate_file(Path::new(migrations), Path::new(file)).await;
+    }
     let url =
         env::var("DATABASE_URL").map_err(|_| "expected a server in DATABASE_URL, found none")?;
     // The error of the parser may quote the URL, and with it a password.
@@ -47,7 +51,7 @@ async fn run(args: Vec<String>) -> Outcome<()> {
     match args[..] {
         ["major"] => println!("{}", major(&mut server).await?),
         ["scratch", migrations] => scratch(&mut server, options, Path::new(migrations)).await?,
-        _ => return Err("usage: xtask-database major | xtask-database scratch DIR".into()),
+        _ => return Err("usage: xtask-database major | scratch DIR | file DIR FILE".into()),
     }
     server.close().await?;
     Ok(())
@@ -92,6 +96,16 @@ async fn migrate(options: PgConnectOptions, migrations: &Path) -> Outcome<()> {
     migrator.dangerous_set_table_name(format!("{SCHEMA}.schema_migrations"));
     migrator.create_schema(SCHEMA);
     migrator.run(&mut database).await?;
+    database.close().await?;
+    Ok(())
+}
+
+async fn migrate_file(migrations: &Path, file: &Path) -> Outcome<()> {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true);
+    let mut database = options.connect().await?;
+    Migrator::new(migrations).await?.run(&mut database).await?;
     database.close().await?;
     Ok(())
 }

@@ -14,13 +14,32 @@ use crate::text::files;
 use crate::text::manifest::Manifest;
 use crate::workspace::crates_in;
 
-/// The variable that the macros of a PostgreSQL adapter read, by its `sqlx.toml`. Other databases will have others.
-const POSTGRES: &str = "DVT_SQLX_POSTGRES_URL";
+/// What the queries of an adapter are checked by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Engine {
+    /// A server, which must be found or started.
+    Postgres,
+    /// A file, made where it is needed.
+    Sqlite,
+}
+
+impl Engine {
+    const ALL: [Self; 2] = [Self::Postgres, Self::Sqlite];
+
+    /// The variable that the macros of such an adapter read, by its `sqlx.toml`.
+    fn variable(self) -> &'static str {
+        match self {
+            Self::Postgres => "DVT_SQLX_POSTGRES_URL",
+            Self::Sqlite => "DVT_SQLX_SQLITE_URL",
+        }
+    }
+}
 
 /// A crate with a `sqlx.toml`.
 #[derive(Debug)]
 pub(super) struct Adapter {
     dir: PathBuf,
+    pub(super) engine: Engine,
 }
 
 impl Adapter {
@@ -42,16 +61,19 @@ impl Adapter {
 
     fn of(root: &Path, dir: PathBuf) -> Result<Self, Finding> {
         let settings = files::read(root, &dir.join("sqlx.toml"))?;
-        match Manifest::parse(&settings.text).text(&["common", "database-url-var"]) {
-            Some(POSTGRES) => Ok(Self { dir }),
-            found => {
-                let found = found.unwrap_or("none");
-                let message = format!(
-                    "expected database-url-var = \"{POSTGRES}\" in [common], found {found}"
-                );
-                Err(Finding::file(&settings.path, message))
-            }
-        }
+        let settings_path = settings.path.clone();
+        let manifest = Manifest::parse(&settings.text);
+        let found = manifest.text(&["common", "database-url-var"]);
+        let engine = Engine::ALL
+            .into_iter()
+            .find(|engine| found == Some(engine.variable()));
+        engine.map(|engine| Self { dir, engine }).ok_or_else(|| {
+            let known = Engine::ALL.map(Engine::variable).join("\" or \"");
+            let found = found.unwrap_or("none");
+            let message =
+                format!("expected database-url-var = \"{known}\" in [common], found {found}");
+            Finding::file(&settings_path, message)
+        })
     }
 
     /// Where the crate is, relative to the root.
@@ -69,13 +91,17 @@ impl Adapter {
     /// # Errors
     ///
     /// A finding if a migration fails or the crate does not compile; why stands on standard error by then.
-    pub(super) fn prepare(&self, helper: &Helper<'_>, major: u32) -> Result<Data, Finding> {
+    pub(super) fn prepare(&self, helper: &Helper<'_>) -> Result<Data, Finding> {
         let workspace = helper.workspace;
         let fault = |error: io::Error| {
             Finding::file(&self.dir, format!("cannot prepare its data: {error}"))
         };
-        let database = helper.database(&self.dir.join("migrations"))?;
+        let migrations = self.dir.join("migrations");
         let scratch = Scratch::new().map_err(fault)?;
+        let (database, major) = match self.engine {
+            Engine::Postgres => (helper.database(&migrations)?, Some(helper.major()?)),
+            Engine::Sqlite => (helper.file(&migrations)?, None),
+        };
         // Cargo does not see that the macros would read something else now.
         self.touch(workspace.root()).map_err(fault)?;
         let package = self.dir.file_name().unwrap_or_default().to_string_lossy();
@@ -83,11 +109,11 @@ impl Adapter {
             .lock(workspace)
             .env("SQLX_OFFLINE", "false")
             .env("SQLX_OFFLINE_DIR", scratch.root().to_string_lossy())
-            .env_url(POSTGRES, database.url());
+            .env_url(self.engine.variable(), database.url());
         if !check.run(workspace) {
             return Err(Finding::file(
                 &self.dir,
-                "does not compile against a server with its migrations",
+                "does not compile against a database with its migrations",
             ));
         }
         Data::made(scratch.root(), major)
@@ -123,10 +149,23 @@ mod tests {
                 "[common]\ndatabase-url-var = \"DVT_SQLX_POSTGRES_URL\"\n",
             ),
             ("crates/b/Cargo.toml", ""),
+            ("crates/c/Cargo.toml", ""),
+            (
+                "crates/c/sqlx.toml",
+                "[common]\ndatabase-url-var = \"DVT_SQLX_SQLITE_URL\"\n",
+            ),
         ]);
-        let found = Adapter::all(scratch.root()).unwrap();
-        let dirs: Vec<_> = found.into_iter().map(Adapter::into_dir).collect();
-        assert_eq!(dirs, [PathBuf::from("crates/a")]);
+        let mut found = Adapter::all(scratch.root()).unwrap();
+        found.sort_by(|one, other| one.dir.cmp(&other.dir));
+        let found: Vec<_> = found
+            .into_iter()
+            .map(|adapter| (adapter.engine, adapter.into_dir()))
+            .collect();
+        let expected = [
+            (Engine::Postgres, PathBuf::from("crates/a")),
+            (Engine::Sqlite, PathBuf::from("crates/c")),
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]
@@ -141,7 +180,8 @@ mod tests {
         let finding = Adapter::all(scratch.root()).unwrap_err().to_string();
         assert_eq!(
             finding,
-            "crates/a/sqlx.toml: expected database-url-var = \"DVT_SQLX_POSTGRES_URL\" in [common], found ELSE"
+            "crates/a/sqlx.toml: expected database-url-var = \"DVT_SQLX_POSTGRES_URL\" or \"DVT_SQLX_SQLITE_URL\" in [common], \
+             found ELSE"
         );
     }
 }

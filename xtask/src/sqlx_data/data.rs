@@ -15,29 +15,28 @@ const SHOWN: usize = 100;
 /// The data of one adapter.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Data {
-    major: u32,
+    /// Of a server; a file's engine comes with the adapter.
+    major: Option<u32>,
     /// The texts of the files `query-*.json` by their names.
     queries: BTreeMap<String, String>,
 }
 
 impl Data {
-    /// Reads the committed data in a directory relative to the root; `None` if there is no such directory.
+    /// Reads the committed data in a directory relative to the root; `None` if there is no such directory. Whether it was
+    /// made by a server decides if it has a version.
     ///
     /// # Errors
     ///
     /// A finding if it cannot be read, or its version is not told.
-    pub(super) fn read(root: &Path, dir: &Path) -> Result<Option<Self>, Finding> {
+    pub(super) fn read(root: &Path, dir: &Path, served: bool) -> Result<Option<Self>, Finding> {
         if !root.join(dir).is_dir() {
             return Ok(None);
         }
         let file = dir.join(MAJOR);
-        let major = fs::read_to_string(root.join(&file)).unwrap_or_default();
-        let major = major.trim().parse().map_err(|_| {
-            Finding::file(
-                &file,
-                "expected a server's major version; `cargo xtask prepare` writes it",
-            )
-        })?;
+        let major = match served {
+            true => Some(major(root, &file)?),
+            false => None,
+        };
         let queries = queries(&root.join(dir)).map_err(|error| unreadable(dir, &error))?;
         Ok(Some(Self { major, queries }))
     }
@@ -47,23 +46,23 @@ impl Data {
     /// # Errors
     ///
     /// A finding if it cannot be read.
-    pub(super) fn made(dir: &Path, major: u32) -> Result<Self, Finding> {
+    pub(super) fn made(dir: &Path, major: Option<u32>) -> Result<Self, Finding> {
         let queries = queries(dir).map_err(|error| unreadable(dir, &error))?;
         Ok(Self { major, queries })
     }
 
     /// The major version of the server that it is of.
-    pub(super) fn major(&self) -> u32 {
+    pub(super) fn major(&self) -> Option<u32> {
         self.major
     }
 
     /// What it is, in a few words.
     pub(super) fn summary(&self) -> String {
-        format!(
-            "{} queries, by PostgreSQL {}",
-            self.queries.len(),
-            self.major
-        )
+        let queries = self.queries.len();
+        match self.major {
+            Some(major) => format!("{queries} queries, by PostgreSQL {major}"),
+            None => format!("{queries} queries, by SQLite"),
+        }
     }
 
     /// Brings a directory (relative to the root) to this state; what is right already is not touched.
@@ -86,7 +85,10 @@ impl Data {
             {
                 fs::write(at.join(name), text)?;
             }
-            fs::write(at.join(MAJOR), format!("{}\n", self.major))
+            match self.major {
+                Some(major) => fs::write(at.join(MAJOR), format!("{major}\n")),
+                None => Ok(()),
+            }
         };
         replace().map_err(|error| Finding::file(dir, format!("cannot write it: {error}")))
     }
@@ -111,6 +113,16 @@ impl Data {
         };
         names.iter().filter_map(finding).collect()
     }
+}
+
+fn major(root: &Path, file: &Path) -> Result<u32, Finding> {
+    let text = fs::read_to_string(root.join(file)).unwrap_or_default();
+    text.trim().parse().map_err(|_| {
+        Finding::file(
+            file,
+            "expected a server's major version; `cargo xtask prepare` writes it",
+        )
+    })
 }
 
 fn unreadable(dir: &Path, error: &io::Error) -> Finding {
@@ -162,7 +174,7 @@ mod tests {
             .iter()
             .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
         Data {
-            major,
+            major: Some(major),
             queries: queries.collect(),
         }
     }
@@ -212,7 +224,7 @@ mod tests {
         let dir = Path::new("a/.sqlx");
         let fresh = data(17, &[("query-new.json", "{ }")]);
         fresh.write(scratch.root(), dir).unwrap();
-        assert_eq!(Data::read(scratch.root(), dir), Ok(Some(fresh)));
+        assert_eq!(Data::read(scratch.root(), dir, true), Ok(Some(fresh)));
         assert!(scratch.root().join("a/.sqlx/notes").is_file());
         assert_eq!(
             fs::read_to_string(scratch.root().join("a/.sqlx/postgres-major")).unwrap(),
@@ -223,13 +235,22 @@ mod tests {
     #[test]
     fn data_of_an_unknown_server_is_a_breach_but_none_is_none() {
         let scratch = Scratch::with(&[("a/.sqlx/query-a.json", "{}")]);
-        let fault = Data::read(scratch.root(), Path::new("a/.sqlx"))
+        let fault = Data::read(scratch.root(), Path::new("a/.sqlx"), true)
             .unwrap_err()
             .to_string();
         assert_eq!(
             fault,
             "a/.sqlx/postgres-major: expected a server's major version; `cargo xtask prepare` writes it"
         );
-        assert_eq!(Data::read(scratch.root(), Path::new("b/.sqlx")), Ok(None));
+        assert_eq!(
+            Data::read(scratch.root(), Path::new("b/.sqlx"), true),
+            Ok(None)
+        );
+        let unserved = Data::read(scratch.root(), Path::new("a/.sqlx"), false);
+        assert_eq!(
+            unserved.unwrap().unwrap().major(),
+            None,
+            "a file has no server"
+        );
     }
 }
