@@ -16,6 +16,7 @@ pub use self::cx::Cx;
 pub use self::failure::Failure;
 pub use self::harness::Harness;
 pub use self::list::{CASES, Case};
+pub use self::model::{Contestant, Played, differ};
 pub use self::run::{evaluate, run_case};
 pub use self::through_arc::ThroughArc;
 

@@ -2,6 +2,7 @@
 
 mod call;
 mod dice;
+mod differ;
 mod observe;
 mod operate;
 mod play;
@@ -9,6 +10,7 @@ mod reference;
 mod snap;
 mod work;
 
+pub use self::differ::{Contestant, Played, differ};
 pub(crate) use self::play::play_histories;
 
 /// A reply as the text in which model and store are compared.

@@ -22,6 +22,7 @@ mod conformance;
 mod contention;
 mod crosswise;
 mod deadlines;
+mod differential;
 mod empty_claim;
 mod ground;
 mod hints;
@@ -93,6 +94,7 @@ fn main() -> ExitCode {
         hints::trials(),
         hints_lost::trials(),
         hints_relay::trials(),
+        differential::trials(),
     ];
     let own = tests.into_iter().flatten().map(trial::Test::into_trial);
     let trials: Vec<Trial> = conformance::trials().into_iter().chain(own).collect();

@@ -144,6 +144,7 @@ impl Observed {
     /// Tokens are random: checked for uniqueness, then left out. Runs that became due together may come in any
     /// order, so they are compared by key.
     fn claimed(&mut self, mut claimed: Vec<ClaimedRun>) -> Result<(String, Vec<RunKey>), Failure> {
+        claimed.sort_by(|a, b| a.lease.run.cmp(&b.lease.run));
         let mut runs = Vec::new();
         for ClaimedRun { lease, events, .. } in &claimed {
             if !self.tokens.insert(lease.token) {
@@ -158,7 +159,6 @@ impl Observed {
             });
             runs.push(lease.run.clone());
         }
-        claimed.sort_by(|a, b| a.lease.run.cmp(&b.lease.run));
         let lines: Vec<_> = claimed
             .into_iter()
             .map(|claimed| {

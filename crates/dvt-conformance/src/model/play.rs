@@ -17,29 +17,53 @@ use crate::fixture::claim_all;
 
 const CALLS_MAX: usize = 48;
 
+/// A source of random histories.
+pub(super) struct Script {
+    pub(super) seed: u64,
+    runner: TestRunner,
+}
+
+impl Script {
+    /// The histories of `DVT_CONFORMANCE_SEED`, a number, or of the usual seed.
+    pub(super) fn seeded() -> Self {
+        let seed = std::env::var("DVT_CONFORMANCE_SEED")
+            .ok()
+            .and_then(|text| text.parse().ok());
+        let seed: u64 = seed.unwrap_or(20_261_122);
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        let config = Config {
+            failure_persistence: None,
+            ..Config::default()
+        };
+        let runner = TestRunner::new_with_rng(config, rng);
+        Self { seed, runner }
+    }
+
+    fn tree(&mut self) -> Result<impl ValueTree<Value = Vec<Throw>> + Send + use<>, Failure> {
+        let strategy = proptest::collection::vec(proptest::array::uniform12(0u8..), 1..=CALLS_MAX);
+        let tree = strategy.new_tree(&mut self.runner);
+        tree.map_err(|reason| Failure::new(reason.message()))
+    }
+
+    /// The next history.
+    pub(super) fn next(&mut self) -> Result<Vec<Throw>, Failure> {
+        Ok(self.tree()?.current())
+    }
+}
+
 /// Plays as many random histories as the harness asks for. The first that differs from the model is made as short as
 /// possible and told call by call, with the seed (`DVT_CONFORMANCE_SEED`, a number).
 pub(crate) async fn play_histories(cx: &Cx) -> Result<(), Failure> {
-    let seed = std::env::var("DVT_CONFORMANCE_SEED")
-        .ok()
-        .and_then(|text| text.parse().ok());
-    let seed: u64 = seed.unwrap_or(20_261_122);
+    let mut script = Script::seeded();
+    let seed = script.seed;
     println!(
         "model test: {} histories, DVT_CONFORMANCE_SEED={seed}",
         cx.histories()
     );
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let config = Config {
-        failure_persistence: None,
-        ..Config::default()
-    };
-    let mut runner = TestRunner::new_with_rng(config, rng);
-    let strategy = proptest::collection::vec(proptest::array::uniform12(0u8..), 1..=CALLS_MAX);
     for number in 1..=cx.histories() {
-        let tree = strategy.new_tree(&mut runner);
-        let mut tree = tree.map_err(|reason| Failure::new(reason.message()))?;
+        let mut tree = script.tree()?;
         if let Err(failure) = play(cx, &tree.current()).await {
             let shortest = shrink(cx, &mut tree, failure).await;
             return Err(Failure::new(format!(
@@ -113,16 +137,16 @@ async fn play(cx: &Cx, throws: &[Throw]) -> Result<(), Failure> {
 }
 
 /// What every history ends with.
-enum Ending {
+pub(super) enum Ending {
     Call(Call),
     /// Acknowledge whatever the last claims got.
     AcknowledgeAll,
 }
 
 impl Ending {
-    fn call(self, grants: &[Grant]) -> Call {
+    pub(super) fn call(&self, grants: &[Grant]) -> Call {
         match self {
-            Self::Call(call) => call,
+            Self::Call(call) => call.clone(),
             Self::AcknowledgeAll => {
                 let latest = grants.iter().rev().take(8);
                 Call::MarkDelivered(latest.map(|grant| (grant.clone(), grant.last)).collect())
@@ -133,7 +157,7 @@ impl Ending {
 
 /// Reads that show the whole final state, before and after everything that can still be delivered was: what is pending must
 /// not sleep for ever.
-fn epilogue() -> Vec<Ending> {
+pub(super) fn epilogue() -> Vec<Ending> {
     let mut endings: Vec<_> = reads().into_iter().map(Ending::Call).collect();
     endings.push(Ending::Call(Call::Advance(1_000)));
     for _ in 0..6 {
