@@ -7,11 +7,13 @@ use dvt_contracts::{
 
 use crate::failure::EXIT_CODES;
 
+mod export;
 mod outbox;
 mod reading;
 mod relay;
 mod store;
 
+pub(crate) use self::export::ExportArgs;
 pub(crate) use self::outbox::{
     DeadLettersArgs, OperatorArgs, OutboxArgs, OutboxCommand, ParkArgs, RetargetArgs, RetryArgs,
     RunWait, SkipArgs, StatusArgs, operator_text,
@@ -41,6 +43,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Print the log of one run.
     Events(EventsArgs),
+    /// Write runs as `dvt record` reads them.
+    Export(ExportArgs),
     /// Deliver events to a bus, a webhook or standard output as they come.
     Relay(Box<RelayArgs>),
     /// Deliver all that is due to standard output, and acknowledge it.

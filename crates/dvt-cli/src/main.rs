@@ -10,6 +10,8 @@ mod demo;
 mod drain;
 mod event_line;
 mod events;
+mod every_run;
+mod export;
 mod failure;
 mod key;
 mod listing;
@@ -17,6 +19,7 @@ mod migrate;
 mod outbox;
 mod reader;
 mod record;
+mod record_line;
 mod relay;
 mod run_object;
 mod runs;
@@ -57,6 +60,7 @@ fn run(args: Args, console: &mut Console) -> Result<Exit, Failure> {
             Command::Runs(args) => runs::command(&args, console).await,
             Command::Show(args) => show::command(&args, console).await,
             Command::Events(args) => events::command(&args, console).await,
+            Command::Export(args) => export::command(&args, console).await,
             Command::Relay(args) => relay::command(&args, console).await,
             Command::Drain(args) => drain::command(&args, console).await,
             Command::Outbox(args) => outbox::command(&args, console).await,

@@ -33,6 +33,8 @@ pub(crate) trait Reader: std::fmt::Debug + Send {
 pub(crate) enum Item {
     /// An event to record.
     Record(Box<Record>),
+    /// A run to make, without an event.
+    Run(Box<RunOnly>),
     /// Nothing to record, and why that is right: the kind of line.
     Ignored(String),
     /// A line that should have been an event.
@@ -42,6 +44,19 @@ pub(crate) enum Item {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+/// A run with everything that is needed to make it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RunOnly {
+    /// The line that it comes from, counted from 1.
+    pub(crate) line: u64,
+    /// The run.
+    pub(crate) run: RunKey,
+    /// What the line says it is a run of.
+    pub(crate) metadata: RunMetadata,
+    /// Where the line says the provider knows the run.
+    pub(crate) provider_ref: Option<ProviderRef>,
 }
 
 /// An event with everything that is needed to record it.

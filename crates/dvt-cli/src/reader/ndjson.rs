@@ -8,7 +8,7 @@ use dvt_contracts::{
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Item, Reader, Record, json_error};
+use super::{Item, Reader, Record, RunOnly, json_error};
 
 /// Reads one event per line.
 #[derive(Debug, Default)]
@@ -39,9 +39,9 @@ struct EventLine<'a> {
     #[serde(borrow)]
     plan_version: Cow<'a, str>,
     #[serde(borrow)]
-    event_type: Cow<'a, str>,
+    event_type: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    emitted_at: Cow<'a, str>,
+    emitted_at: Option<Cow<'a, str>>,
     #[serde(borrow)]
     step_id: Option<Cow<'a, str>>,
     logical_attempt: Option<u64>,
@@ -111,15 +111,40 @@ impl Names {
     }
 }
 
+impl EventLine<'_> {
+    /// Whether it tells of a run alone.
+    fn has_no_event(&self) -> bool {
+        self.event_type.is_none()
+            && self.emitted_at.is_none()
+            && self.step_id.is_none()
+            && self.logical_attempt.is_none()
+            && self.engine_attempt.is_none()
+            && self.occurrence.is_none()
+            && self.idempotency_key.is_none()
+            && self.run_seq.is_none()
+            && self.payload.is_none()
+            && self.payload_text.is_none()
+    }
+}
+
 impl NdjsonReader {
-    fn parse(&mut self, number: u64, text: &str) -> Result<Record, String> {
+    fn parse(&mut self, number: u64, text: &str) -> Result<Item, String> {
         let line: EventLine<'_> = object(text)?;
         let names = match self.last.take() {
             Some(names) if names.fit(&line) => names,
             _ => Names::new(&line)?,
         };
         let names = self.last.insert(names);
-        record(number, &line, names)
+        if line.has_no_event() {
+            return Ok(Item::Run(Box::new(RunOnly {
+                line: number,
+                run: names.run.clone(),
+                metadata: names.metadata.clone(),
+                provider_ref: line.provider_ref.map(provider_ref).transpose()?,
+            })));
+        }
+        let record = record(number, &line, names)?;
+        Ok(Item::Record(Box::new(record)))
     }
 }
 
@@ -132,9 +157,9 @@ fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
 }
 
 fn record(number: u64, line: &EventLine<'_>, names: &Names) -> Result<Record, String> {
-    let event_type: EventType = parsed(&line.event_type)?;
+    let event_type: EventType = parsed(needed("event_type", &line.event_type)?)?;
     let step_id: Option<StepId> = line.step_id.as_deref().map(parsed).transpose()?;
-    let emitted_at: Timestamp = parsed(&line.emitted_at)?;
+    let emitted_at: Timestamp = parsed(needed("emitted_at", &line.emitted_at)?)?;
     let logical_attempt = attempt("logical_attempt", line.logical_attempt)?;
     let engine_attempt = attempt("engine_attempt", line.engine_attempt)?;
     let occurrence = match line.occurrence {
@@ -170,6 +195,13 @@ fn record(number: u64, line: &EventLine<'_>, names: &Names) -> Result<Record, St
         run_seq: line.run_seq,
         provider_ref: line.provider_ref.map(provider_ref).transpose()?,
     })
+}
+
+fn needed<'a>(field: &str, text: &'a Option<Cow<'_, str>>) -> Result<&'a str, String> {
+    match text {
+        Some(text) => Ok(text),
+        None => Err(format!("missing field `{field}`")),
+    }
 }
 
 fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
@@ -213,7 +245,7 @@ impl Reader for NdjsonReader {
 
     fn line(&mut self, number: u64, text: &str, items: &mut Vec<Item>) {
         items.push(match self.parse(number, text) {
-            Ok(record) => Item::Record(Box::new(record)),
+            Ok(item) => item,
             Err(reason) => Item::Rejected {
                 line: number,
                 reason,

@@ -1,8 +1,8 @@
 use std::io::Read;
 
 use dvt_contracts::{
-    AppendError, Appended, BootstrapRequest, Disposition, RunKey, RunMetadata, RunRecord,
-    RunStateStore, StoreError,
+    AppendError, Appended, BootstrapRequest, Disposition, ProviderRef, RunKey, RunMetadata,
+    RunRecord, RunStateStore, StoreError,
 };
 
 use super::batch::{Batch, Part, Source};
@@ -108,8 +108,21 @@ impl Recorder<'_> {
         match item {
             Item::Ignored(kind) => self.tally.ignored.count(kind),
             Item::Rejected { line, reason } => self.reject(line, &reason),
+            Item::Run(only) => match self.prepare(&only.run, &only.metadata, None).await? {
+                Err(reason) => self.reject(only.line, &reason),
+                Ok(()) => {
+                    self.tally.runs.note(&only.run);
+                    self.keep_provider_ref(&only.run, only.provider_ref).await?;
+                }
+            },
             Item::Record(record) => {
-                if let Err(reason) = self.prepare(&record).await? {
+                let Record {
+                    run,
+                    metadata,
+                    run_seq,
+                    ..
+                } = &*record;
+                if let Err(reason) = self.prepare(run, metadata, *run_seq).await? {
                     self.reject(record.line, &reason);
                     return Ok(());
                 }
@@ -128,47 +141,54 @@ impl Recorder<'_> {
     }
 
     /// Makes sure that the run is there and is the run that the line means. The inner error says why not.
-    async fn prepare(&mut self, record: &Record) -> Result<Result<(), String>, Failure> {
-        if self.known.get(&record.run).is_none() {
-            let found = match record.run_seq {
+    async fn prepare(
+        &mut self,
+        run: &RunKey,
+        metadata: &RunMetadata,
+        run_seq: Option<u64>,
+    ) -> Result<Result<(), String>, Failure> {
+        if self.known.get(run).is_none() {
+            let found = match run_seq {
                 // A first event with another number is wrong, and a wrong line makes no run.
-                Some(seq) if seq != 1 => look_up(self.store, &record.run, seq).await?,
-                _ => self.bootstrap(record).await?,
+                Some(seq) if seq != 1 => look_up(self.store, run, seq).await?,
+                _ => Ok(self.bootstrap(run, metadata).await?),
             };
             match found {
-                Ok(known) => self.known.insert(record.run.clone(), known),
+                Ok(known) => self.known.insert(run.clone(), known),
                 Err(reason) => return Ok(Err(reason)),
             }
         }
-        Ok(match self.known.get(&record.run) {
-            Some(KnownRun::Open { metadata, .. }) => {
-                same_metadata(&record.run, metadata, &record.metadata)
-            }
+        Ok(match self.known.get(run) {
+            Some(KnownRun::Open {
+                metadata: stored, ..
+            }) => same_metadata(run, stored, metadata),
             Some(KnownRun::Closed { reason }) => Err(reason.clone()),
             None => Ok(()),
         })
     }
 
-    async fn bootstrap(&mut self, record: &Record) -> Result<Result<KnownRun, String>, Failure> {
+    async fn bootstrap(
+        &mut self,
+        run: &RunKey,
+        metadata: &RunMetadata,
+    ) -> Result<KnownRun, Failure> {
         let request = BootstrapRequest {
-            run: record.run.clone(),
-            metadata: record.metadata.clone(),
+            run: run.clone(),
+            metadata: metadata.clone(),
             events: Vec::new(),
         };
         match self.store.bootstrap_run(&request).await {
             Ok(outcome) => {
                 self.tally.created += u64::from(outcome.created);
-                Ok(Ok(KnownRun::Open {
+                Ok(KnownRun::Open {
                     metadata: request.metadata,
                     provider_ref: None,
-                }))
+                })
             }
-            Err(StoreError::RunAlreadyExists { run }) => {
-                Ok(Ok(known(self.store.get_run(&run).await?)))
-            }
-            Err(error @ StoreError::RunPruned { .. }) => Ok(Ok(KnownRun::Closed {
+            Err(StoreError::RunAlreadyExists { run }) => Ok(known(self.store.get_run(&run).await?)),
+            Err(error @ StoreError::RunPruned { .. }) => Ok(KnownRun::Closed {
                 reason: error.to_string(),
-            })),
+            }),
             Err(error) => Err(error.into()),
         }
     }
@@ -247,7 +267,15 @@ impl Recorder<'_> {
             }
         }
         self.tally.runs.note(run);
-        let Some(given) = source.provider_ref else {
+        self.keep_provider_ref(run, source.provider_ref).await
+    }
+
+    async fn keep_provider_ref(
+        &mut self,
+        run: &RunKey,
+        given: Option<ProviderRef>,
+    ) -> Result<(), Failure> {
+        let Some(given) = given else {
             return Ok(());
         };
         if let Some(KnownRun::Open { provider_ref, .. }) = self.known.get(run) {

@@ -10,6 +10,7 @@ mod common;
 mod dbt;
 mod drain;
 mod key;
+mod killed;
 mod migrate;
 #[path = "../common/ran.rs"]
 mod ran;

@@ -20,6 +20,7 @@ mod outbox_killed;
 #[path = "../common/ran.rs"]
 mod ran;
 mod reading;
+mod round_trip;
 mod same_as_memory;
 
 use self::database::Database;
@@ -91,6 +92,7 @@ fn trials(url: &str) -> Vec<Trial> {
             errors::a_password_is_never_printed,
             errors::a_missing_schema_names_the_remedy,
             errors::the_variables_name_store_and_schema,
+            round_trip::an_export_is_the_same_bytes_wherever_it_was_recorded,
         ]
     );
     on_nothing.into_iter().chain(on_a_store).collect()

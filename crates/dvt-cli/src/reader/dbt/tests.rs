@@ -72,6 +72,7 @@ fn told(lines: &[String]) -> Vec<String> {
                     .to_owned()
             }
             Item::Ignored(kind) => format!("- {kind}"),
+            Item::Run(only) => format!("{} run", only.line),
             Item::Rejected { line, reason } => format!("{line} ! {reason}"),
         })
         .collect()
