@@ -12,14 +12,24 @@ use crate::failure::Failure;
 use crate::text;
 
 mod attempts;
+mod board;
+mod cells;
+mod chain;
 mod command;
+mod course;
+mod groups;
+mod load;
 mod object;
+#[cfg(test)]
+mod sample;
 mod scale;
-mod table;
-mod timeline;
+mod selection;
 
 use self::attempts::Attempts;
+use self::board::Board;
 pub(crate) use self::command::command;
+use self::course::Course;
+use self::selection::{Extent, Selection};
 
 /// How much to tell about a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +45,7 @@ pub(crate) enum Detail {
 struct Reading {
     record: RunRecord,
     state: RunState,
-    attempts: Attempts,
+    course: Course,
 }
 
 /// Shows one run: header, steps, timeline, anomalies.
@@ -46,7 +56,7 @@ pub(crate) async fn run(
     page: &mut Page,
 ) -> Result<(), Failure> {
     let reading = read(store, run).await?;
-    write(&reading, detail, page)?;
+    write(&reading, detail, Extent::default(), page)?;
     Ok(())
 }
 
@@ -65,31 +75,27 @@ async fn read(store: &dyn Store, run: &RunKey) -> Result<Reading, StoreError> {
             return Ok(Reading {
                 record,
                 state,
-                attempts,
+                course: Course::of(attempts),
             });
         }
     }
 }
 
-fn write(reading: &Reading, detail: Detail, page: &mut Page) -> std::io::Result<()> {
-    let attempts = &reading.attempts;
+fn write(
+    reading: &Reading,
+    detail: Detail,
+    extent: Extent,
+    page: &mut Page,
+) -> std::io::Result<()> {
     header(reading, detail, page)?;
-    let (rows, hidden) = attempts.rows_to_show();
-    if !rows.is_empty() {
-        let span = attempts.span();
-        writeln!(page)?;
-        table::write(&rows, span.start, page)?;
-        writeln!(page)?;
-        timeline::write(&rows, span, page)?;
-        if hidden > 0 {
-            let hidden = text::counted(hidden as u64, "step");
-            writeln!(
-                page,
-                "{hidden} more not shown: these are the longest, the failed and the skipped ones"
-            )?;
+    let selection = Selection::of(&reading.course, extent);
+    if !selection.steps.is_empty() {
+        Board::new(&reading.course, &selection, page.width).write(page)?;
+        if let Some(hidden) = selection.told_hidden() {
+            writeln!(page, "{}", text::shortened(&hidden, page.width))?;
         }
     }
-    anomalies(&reading.state, page)?;
+    anomalies(&reading.state, extent, page)?;
     writeln!(page)
 }
 
@@ -113,7 +119,7 @@ fn header(reading: &Reading, detail: Detail, page: &mut Page) -> std::io::Result
     let Reading {
         record,
         state,
-        attempts,
+        course,
     } = reading;
     let metadata = &record.metadata;
     let status = page.paint.paint(tint(record.status), record.status);
@@ -148,7 +154,7 @@ fn header(reading: &Reading, detail: Detail, page: &mut Page) -> std::io::Result
         fields.push(("started", started.to_string()));
         fields.push((
             "duration",
-            duration(started, state.ended_at(), attempts.span().end),
+            duration(started, state.ended_at(), course.span.end),
         ));
     }
     fields.push(("log", text::counted(record.head, "event")));
@@ -158,9 +164,11 @@ fn header(reading: &Reading, detail: Detail, page: &mut Page) -> std::io::Result
     if let Some(pruned_at) = record.pruned_at {
         fields.push(("pruned", pruned_at.to_string()));
     }
-    let counts = attempts.counts();
-    if !counts.is_empty() {
-        fields.push(("steps", counts));
+    if !course.steps.is_empty() {
+        fields.push(("steps", course.counts()));
+    }
+    if !course.chain.rows.is_empty() {
+        fields.push(("chain", course.chain.to_string()));
     }
     for (label, value) in fields {
         writeln!(
@@ -190,7 +198,7 @@ fn duration(started: Timestamp, ended: Option<Timestamp>, last: Timestamp) -> St
 /// A log with thousands of anomalies has one cause.
 const LISTED_ANOMALIES: usize = 10;
 
-fn anomalies(state: &RunState, page: &mut Page) -> std::io::Result<()> {
+fn anomalies(state: &RunState, extent: Extent, page: &mut Page) -> std::io::Result<()> {
     let total = state.anomalies_total();
     if total == 0 {
         return Ok(());
@@ -200,7 +208,11 @@ fn anomalies(state: &RunState, page: &mut Page) -> std::io::Result<()> {
         _ => format!("{} anomalies", text::grouped(total)),
     };
     writeln!(page, "\n{}", page.paint.paint(Tint::Yellow, label))?;
-    for anomaly in state.anomalies().iter().take(LISTED_ANOMALIES) {
+    let listed = match extent {
+        Extent::All => state.anomalies().len(),
+        Extent::Top(_) => state.anomalies().len().min(LISTED_ANOMALIES),
+    };
+    for anomaly in &state.anomalies()[..listed] {
         let line = format!("event {}: {}", anomaly.run_seq, told(anomaly));
         writeln!(
             page,
@@ -208,9 +220,13 @@ fn anomalies(state: &RunState, page: &mut Page) -> std::io::Result<()> {
             text::shortened(&line, page.width.saturating_sub(2))
         )?;
     }
-    if total > LISTED_ANOMALIES as u64 {
-        let hidden = text::grouped(total - LISTED_ANOMALIES as u64);
-        writeln!(page, "  and {hidden} more")?;
+    if total > listed as u64 {
+        let hidden = text::grouped(total - listed as u64);
+        let way = match extent {
+            Extent::All => "",
+            Extent::Top(_) => ": --all lists them",
+        };
+        writeln!(page, "  and {hidden} more{way}")?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@ use std::io::Write as _;
 use dvt_contracts::{RunKey, Store};
 
 use super::object::ShownRun;
-use super::{Detail, read, write};
+use super::{Detail, Extent, read, write};
 use crate::args::ShowArgs;
 use crate::console::Console;
 use crate::failure::{Exit, Failure};
@@ -22,7 +22,11 @@ async fn show(store: &dyn Store, args: &ShowArgs, console: &mut Console) -> Resu
         console.out.write_json(&ShownRun::from(reading))?;
         return Ok(Exit::Done);
     }
-    write(&reading, Detail::Full, &mut console.out)?;
+    let extent = match args.all {
+        true => Extent::All,
+        false => args.top.map_or_else(Extent::default, Extent::Top),
+    };
+    write(&reading, Detail::Full, extent, &mut console.out)?;
     if reading.record.pruned_at.is_some() {
         console.out.flush()?;
         let gone = text::counted(reading.record.head, "event");
