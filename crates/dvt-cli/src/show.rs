@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use dvt_contracts::{
     Anomaly, AnomalyKind, MAX_PAGE, ProviderRef, RunKey, RunRecord, RunState, RunStatus, Store,
-    StoreError, Timestamp,
+    StoreError,
 };
 
 use crate::console::{Page, Tint};
@@ -18,12 +18,14 @@ mod chain;
 mod command;
 mod course;
 mod groups;
+mod header;
 mod load;
 mod object;
 #[cfg(test)]
 mod sample;
 mod scale;
 mod selection;
+mod svg;
 
 use self::attempts::Attempts;
 use self::board::Board;
@@ -87,7 +89,7 @@ fn write(
     extent: Extent,
     page: &mut Page,
 ) -> std::io::Result<()> {
-    header(reading, detail, page)?;
+    header::write(reading, detail, page)?;
     let selection = Selection::of(&reading.course, extent);
     if !selection.steps.is_empty() {
         Board::new(&reading.course, &selection, page.width).write(page)?;
@@ -115,86 +117,6 @@ pub(crate) fn provider(provider: &ProviderRef) -> String {
     format!("{} {}", provider.provider(), provider.workflow_id())
 }
 
-fn header(reading: &Reading, detail: Detail, page: &mut Page) -> std::io::Result<()> {
-    let Reading {
-        record,
-        state,
-        course,
-    } = reading;
-    let metadata = &record.metadata;
-    let status = page.paint.paint(tint(record.status), record.status);
-    let name = page
-        .paint
-        .paint(Tint::Bold, format_args!("run {}", record.run.run_id));
-    writeln!(page, "{name}  {status}")?;
-    let plan = format!("{} version {}", metadata.plan_id, metadata.plan_version);
-    let mut fields = vec![
-        ("tenant", record.run.tenant_id.to_string()),
-        ("project", metadata.project_id.to_string()),
-        ("environment", metadata.environment_id.to_string()),
-        ("plan", plan),
-    ];
-    if let Some(reference) = &record.provider_ref {
-        fields.push(("provider", provider(reference)));
-        if detail == Detail::Full {
-            let more = [
-                ("namespace", reference.namespace()),
-                ("its run", reference.run_id()),
-            ];
-            fields.extend(
-                more.into_iter()
-                    .filter_map(|(label, value)| Some((label, value?.to_owned()))),
-            );
-        }
-    }
-    if detail == Detail::Full {
-        fields.push(("created", record.created_at.to_string()));
-    }
-    if let Some(started) = state.started_at() {
-        fields.push(("started", started.to_string()));
-        fields.push((
-            "duration",
-            duration(started, state.ended_at(), course.span.end),
-        ));
-    }
-    fields.push(("log", text::counted(record.head, "event")));
-    if detail == Detail::Full {
-        fields.push(("delivered", delivered(record)));
-    }
-    if let Some(pruned_at) = record.pruned_at {
-        fields.push(("pruned", pruned_at.to_string()));
-    }
-    if !course.steps.is_empty() {
-        fields.push(("steps", course.counts()));
-    }
-    if !course.chain.rows.is_empty() {
-        fields.push(("chain", course.chain.to_string()));
-    }
-    for (label, value) in fields {
-        writeln!(
-            page,
-            "  {label:<12} {}",
-            text::shortened(&value, page.width.saturating_sub(15))
-        )?;
-    }
-    Ok(())
-}
-
-fn delivered(record: &RunRecord) -> String {
-    match record.delivered_seq {
-        all if all == record.head => "all".to_owned(),
-        0 => "none".to_owned(),
-        some => format!("up to event {some}"),
-    }
-}
-
-fn duration(started: Timestamp, ended: Option<Timestamp>, last: Timestamp) -> String {
-    match ended {
-        Some(ended) => text::duration(ended.saturating_since(started)),
-        None => format!("{} so far", text::duration(last.saturating_since(started))),
-    }
-}
-
 /// A log with thousands of anomalies has one cause.
 const LISTED_ANOMALIES: usize = 10;
 
@@ -203,16 +125,10 @@ fn anomalies(state: &RunState, extent: Extent, page: &mut Page) -> std::io::Resu
     if total == 0 {
         return Ok(());
     }
-    let label = match total {
-        1 => "1 anomaly".to_owned(),
-        _ => format!("{} anomalies", text::grouped(total)),
-    };
+    let label = counted_anomalies(total);
     writeln!(page, "\n{}", page.paint.paint(Tint::Yellow, label))?;
-    let listed = match extent {
-        Extent::All => state.anomalies().len(),
-        Extent::Top(_) => state.anomalies().len().min(LISTED_ANOMALIES),
-    };
-    for anomaly in &state.anomalies()[..listed] {
+    let listed = listed_anomalies(state, extent);
+    for anomaly in listed {
         let line = format!("event {}: {}", anomaly.run_seq, told(anomaly));
         writeln!(
             page,
@@ -220,8 +136,8 @@ fn anomalies(state: &RunState, extent: Extent, page: &mut Page) -> std::io::Resu
             text::shortened(&line, page.width.saturating_sub(2))
         )?;
     }
-    if total > listed as u64 {
-        let hidden = text::grouped(total - listed as u64);
+    if total > listed.len() as u64 {
+        let hidden = text::grouped(total - listed.len() as u64);
         let way = match extent {
             Extent::All => "",
             Extent::Top(_) => ": --all lists them",
@@ -229,6 +145,22 @@ fn anomalies(state: &RunState, extent: Extent, page: &mut Page) -> std::io::Resu
         writeln!(page, "  and {hidden} more{way}")?;
     }
     Ok(())
+}
+
+fn counted_anomalies(total: u64) -> String {
+    match total {
+        1 => "1 anomaly".to_owned(),
+        _ => format!("{} anomalies", text::grouped(total)),
+    }
+}
+
+/// Those that are told one by one.
+fn listed_anomalies(state: &RunState, extent: Extent) -> &[Anomaly] {
+    let all = state.anomalies();
+    match extent {
+        Extent::All => all,
+        Extent::Top(_) => &all[..all.len().min(LISTED_ANOMALIES)],
+    }
 }
 
 fn told(anomaly: &Anomaly) -> String {

@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use clap::Args as ClapArgs;
 use dvt_contracts::{RunId, TenantId};
 
@@ -8,13 +10,14 @@ const SHOW_EXAMPLES: &str = "\
 Examples:
   dvt show run-1
   dvt show run-1 --all
+  dvt show run-1 --svg run-1.svg
   dvt show run-1 --tenant shop --json | jq '.attempts[] | select(.status == \"failed\")'
   dvt show run-1 --json | jq -r '.chain[].step_id'
 
 Of more than 60 steps it shows groups, and one by one the longest steps and those that failed, were
-skipped, or decided how long the run took. Which ones decided it is inferred from times, for events
-tell no dependencies: from the attempt that ended last back to the one that ended last before it
-started, and so on.
+skipped, are running, or decided how long the run took. Which ones decided it is inferred from times,
+for events tell no dependencies: from the attempt that ended last back to the one that ended last
+before it started, and so on.
 ";
 
 /// `dvt show`.
@@ -32,6 +35,9 @@ pub(crate) struct ShowArgs {
     /// Show every step and anomaly, however many.
     #[arg(long, conflicts_with = "top")]
     pub(crate) all: bool,
+    /// Also write the picture to this file, as SVG: it needs no other file, and follows light and dark themes.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
     /// Print one JSON object, always with every step.
     #[arg(long)]
     pub(crate) json: bool,

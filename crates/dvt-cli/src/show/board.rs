@@ -55,7 +55,8 @@ pub(super) fn tint(status: StepStatus) -> Tint {
     }
 }
 
-fn symbol(status: StepStatus) -> &'static str {
+/// One character for a step's status.
+pub(super) fn symbol(status: StepStatus) -> &'static str {
     match status {
         StepStatus::Running => "▶",
         StepStatus::Completed => "✓",

@@ -33,6 +33,12 @@ impl Load {
         self.0.iter().copied().max().unwrap_or(0)
     }
 
+    /// The loads of the columns as parts of `most`.
+    pub(super) fn parts(&self, most: u128) -> impl Iterator<Item = f64> {
+        let most = most.max(1) as f64;
+        self.0.iter().map(move |load| *load as f64 / most)
+    }
+
     /// One glyph per column; only a column without any load is blank.
     pub(super) fn drawn(&self, most: u128) -> String {
         let most = most.max(1);

@@ -11,8 +11,8 @@ use crate::text;
 pub(crate) enum Extent {
     /// All of them.
     All,
-    /// All of a small run; of a large one this many of the longest, and as many that failed or were skipped, and of the
-    /// chain.
+    /// All of a small run; of a large one this many of the longest, and as many that failed, that were skipped, that
+    /// are running, and of the chain.
     Top(usize),
 }
 
@@ -59,9 +59,8 @@ impl Selection {
 
     /// What is not drawn, and how to see it.
     pub(super) fn told_hidden(&self) -> Option<String> {
-        let hidden = text::counted(self.hidden as u64, "step");
-        let words = "more not shown: these are the longest, and those that failed, were skipped or decided the length; --all";
-        (self.hidden > 0).then(|| format!("{hidden} {words} shows every one"))
+        let hidden = text::grouped(self.hidden as u64);
+        (self.hidden > 0).then(|| format!("and {hidden} more: --all shows every step"))
     }
 }
 
@@ -75,6 +74,7 @@ fn some(course: &Course, most: usize) -> Vec<usize> {
     let mut steps: Vec<usize> = pick(|_| true)
         .chain(pick(|step| step.status == StepStatus::Failed))
         .chain(pick(|step| step.status == StepStatus::Skipped))
+        .chain(pick(|step| step.status == StepStatus::Running))
         .chain(pick(|step| step.in_chain))
         .collect();
     steps.sort_unstable();
@@ -121,6 +121,33 @@ mod tests {
         assert_eq!(selection.steps, expected);
         assert_eq!(selection.hidden, 85);
         assert_eq!(selection.groups.len(), 2);
+    }
+
+    #[test]
+    fn of_each_kind_as_many_are_drawn() {
+        let events: Vec<_> = (0..100)
+            .map(|at| {
+                let kinds = ["StepCompleted", "StepFailed", "StepSkipped", "StepStarted"];
+                (kinds[at % 4], format!("step {at}"), 1, at as i64)
+            })
+            .collect();
+        let course = course(&events);
+        let selection = Selection::of(&course, Extent::Top(3));
+        let count = |status| {
+            let steps = selection.steps.iter().map(|at| course.steps[*at].status);
+            steps.filter(|found| *found == status).count()
+        };
+        // The longest are those that still run.
+        assert_eq!(count(StepStatus::Running), 3);
+        assert_eq!(count(StepStatus::Failed), 3);
+        assert_eq!(count(StepStatus::Skipped), 3);
+        assert_eq!(
+            selection.told_hidden().unwrap(),
+            format!(
+                "and {} more: --all shows every step",
+                100 - selection.steps.len()
+            )
+        );
     }
 
     #[test]

@@ -110,6 +110,35 @@ async fn the_object_has_stable_names() {
 }
 
 #[tokio::test]
+async fn the_picture_is_a_file_beside_what_is_printed() {
+    let store = sample::store().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("run.svg");
+    let run = ["nightly-1", "--tenant", "acme"];
+    let svg = ["--svg", file.to_str().unwrap()];
+
+    let (with, said) = shown(&store, &[&run[..], &svg].concat()).await.unwrap();
+
+    let (without, _) = shown(&store, &run).await.unwrap();
+    assert_eq!((with, said.as_str()), (without, ""));
+    let picture = std::fs::read_to_string(&file).unwrap();
+    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+    let refused = shown(
+        &store,
+        &[&run[..], &["--svg", folder.path().to_str().unwrap()]].concat(),
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(refused.exit().code(), 5);
+    assert!(
+        refused
+            .to_string()
+            .ends_with("name a file, or one that is not there yet"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
 async fn all_anomalies_are_listed_on_demand() {
     let store = sample::store().await;
     let late: Vec<_> = (10..22)
