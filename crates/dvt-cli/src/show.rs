@@ -91,7 +91,7 @@ fn write(
 ) -> std::io::Result<()> {
     header::write(reading, detail, page)?;
     let selection = Selection::of(&reading.course, extent);
-    if !selection.steps.is_empty() {
+    if !reading.course.steps.is_empty() {
         Board::new(&reading.course, &selection, page.width).write(page)?;
         if let Some(hidden) = selection.told_hidden() {
             writeln!(page, "{}", text::shortened(&hidden, page.width))?;

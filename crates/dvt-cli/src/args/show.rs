@@ -14,10 +14,10 @@ Examples:
   dvt show run-1 --tenant shop --json | jq '.attempts[] | select(.status == \"failed\")'
   dvt show run-1 --json | jq -r '.chain[].step_id'
 
-Of more than 60 steps it shows groups, and one by one the longest steps and those that failed, were
-skipped, are running, or decided how long the run took. Which ones decided it is inferred from times,
-for events tell no dependencies: from the attempt that ended last back to the one that ended last
-before it started, and so on.
+Of more than 60 steps it shows groups, and one by one the longest steps and those that failed,
+were skipped, are running, or decided how long the run took. Which ones decided it is inferred from
+times, for events tell no dependencies: from the attempt that ended last back to the one that
+ended last before it started, and so on.
 ";
 
 /// `dvt show`.
@@ -29,7 +29,7 @@ pub(crate) struct ShowArgs {
     /// Whose run it is.
     #[arg(long, value_name = "ID", default_value = "default")]
     pub(crate) tenant: TenantId,
-    /// Of more than 60 steps, show this many of the longest, and as many of each other kind. [default: 20]
+    /// Of more than 60 steps, show this many of the longest, and as many of each other kind; 0 shows groups only. [default: 20]
     #[arg(long, value_name = "N")]
     pub(crate) top: Option<usize>,
     /// Show every step and anomaly, however many.

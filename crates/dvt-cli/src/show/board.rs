@@ -38,7 +38,7 @@ const AXIS_AGAIN: usize = 45;
 
 const CHAIN: &str = "◆";
 const LEGEND: [&str; 5] = [
-    "◆ decided the length",
+    "◆ decided the length, ╌ waited",
     "██ completed",
     "▓✗ failed",
     "· skipped",
@@ -98,6 +98,9 @@ impl<'a> Board<'a> {
         if !self.selection.groups.is_empty() {
             writeln!(page)?;
             self.groups(page)?;
+        }
+        if self.selection.steps.is_empty() {
+            return Ok(());
         }
         writeln!(page)?;
         self.axis(page, &self.line("  ", "step", "", "start", "time"))?;

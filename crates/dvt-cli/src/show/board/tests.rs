@@ -24,7 +24,7 @@ const SMALL_AT_100: &str = "
 ◆✓ report               +7 ms      3 ms │                                         ██████████████████
  - mail                 +8 ms      0 µs │                                               ·
  ▶ publish              +8 ms      2 ms │                                               ░░░░░░░░░░░▶
-◆ decided the length   ██ completed   ▓✗ failed   · skipped   ░▶ running
+◆ decided the length, ╌ waited   ██ completed   ▓✗ failed   · skipped   ░▶ running
 ";
 
 const SMALL_AT_40: &str = "
@@ -35,8 +35,9 @@ const SMALL_AT_40: &str = "
 ◆✓ report             3 ms │        ████
  - mail               0 µs │         ·
  ▶ publish            2 ms │         ░░▶
-◆ decided the length   ██ completed
-▓✗ failed   · skipped   ░▶ running
+◆ decided the length, ╌ waited
+██ completed   ▓✗ failed   · skipped
+░▶ running
 ";
 
 fn drawn(course: &Course, extent: Extent, width: usize) -> String {
@@ -124,6 +125,13 @@ fn a_large_run_fits_any_width_and_a_few_screens() {
             .filter(|line| line.starts_with(" ✗") || line.starts_with("◆✗"));
         assert_eq!(failed.count(), 5);
     }
+}
+
+#[test]
+fn a_large_run_in_groups_only() {
+    let text = drawn(&large(), Extent::Top(0), 240);
+    fits(&text, 240);
+    assert_eq!(text.lines().count(), 9);
 }
 
 #[test]
