@@ -11,6 +11,7 @@ mod export;
 mod outbox;
 mod reading;
 mod relay;
+mod show;
 mod store;
 
 pub(crate) use self::export::ExportArgs;
@@ -18,8 +19,9 @@ pub(crate) use self::outbox::{
     DeadLettersArgs, OperatorArgs, OutboxArgs, OutboxCommand, ParkArgs, RetargetArgs, RetryArgs,
     RunWait, SkipArgs, StatusArgs, operator_text,
 };
-pub(crate) use self::reading::{EventsArgs, RunsArgs, ShowArgs};
+pub(crate) use self::reading::{EventsArgs, RunsArgs};
 pub(crate) use self::relay::{DrainArgs, RelayArgs, SinkArgs, WebhookMode};
+pub(crate) use self::show::ShowArgs;
 use self::store::ENVIRONMENT;
 pub(crate) use self::store::StoreArgs;
 

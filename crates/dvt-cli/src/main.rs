@@ -28,6 +28,7 @@ mod sample;
 mod show;
 mod store;
 mod text;
+mod whole_file;
 
 use self::args::{Args, Command};
 use self::console::Console;

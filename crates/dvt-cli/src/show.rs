@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use dvt_contracts::{
     Anomaly, AnomalyKind, MAX_PAGE, ProviderRef, RunKey, RunRecord, RunState, RunStatus, Store,
-    StoreError, Timestamp,
+    StoreError,
 };
 
 use crate::console::{Page, Tint};
@@ -12,14 +12,26 @@ use crate::failure::Failure;
 use crate::text;
 
 mod attempts;
+mod board;
+mod cells;
+mod chain;
 mod command;
+mod course;
+mod groups;
+mod header;
+mod load;
 mod object;
+#[cfg(test)]
+mod sample;
 mod scale;
-mod table;
-mod timeline;
+mod selection;
+mod svg;
 
 use self::attempts::Attempts;
+use self::board::Board;
 pub(crate) use self::command::command;
+use self::course::Course;
+use self::selection::{Extent, Selection};
 
 /// How much to tell about a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +47,7 @@ pub(crate) enum Detail {
 struct Reading {
     record: RunRecord,
     state: RunState,
-    attempts: Attempts,
+    course: Course,
 }
 
 /// Shows one run: header, steps, timeline, anomalies.
@@ -46,7 +58,7 @@ pub(crate) async fn run(
     page: &mut Page,
 ) -> Result<(), Failure> {
     let reading = read(store, run).await?;
-    write(&reading, detail, page)?;
+    write(&reading, detail, Extent::default(), page)?;
     Ok(())
 }
 
@@ -65,31 +77,27 @@ async fn read(store: &dyn Store, run: &RunKey) -> Result<Reading, StoreError> {
             return Ok(Reading {
                 record,
                 state,
-                attempts,
+                course: Course::of(attempts),
             });
         }
     }
 }
 
-fn write(reading: &Reading, detail: Detail, page: &mut Page) -> std::io::Result<()> {
-    let attempts = &reading.attempts;
-    header(reading, detail, page)?;
-    let (rows, hidden) = attempts.rows_to_show();
-    if !rows.is_empty() {
-        let span = attempts.span();
-        writeln!(page)?;
-        table::write(&rows, span.start, page)?;
-        writeln!(page)?;
-        timeline::write(&rows, span, page)?;
-        if hidden > 0 {
-            let hidden = text::counted(hidden as u64, "step");
-            writeln!(
-                page,
-                "{hidden} more not shown: these are the longest, the failed and the skipped ones"
-            )?;
+fn write(
+    reading: &Reading,
+    detail: Detail,
+    extent: Extent,
+    page: &mut Page,
+) -> std::io::Result<()> {
+    header::write(reading, detail, page)?;
+    let selection = Selection::of(&reading.course, extent);
+    if !reading.course.steps.is_empty() {
+        Board::new(&reading.course, &selection, page.width).write(page)?;
+        if let Some(hidden) = selection.told_hidden() {
+            writeln!(page, "{}", text::shortened(&hidden, page.width))?;
         }
     }
-    anomalies(&reading.state, page)?;
+    anomalies(&reading.state, extent, page)?;
     writeln!(page)
 }
 
@@ -109,98 +117,18 @@ pub(crate) fn provider(provider: &ProviderRef) -> String {
     format!("{} {}", provider.provider(), provider.workflow_id())
 }
 
-fn header(reading: &Reading, detail: Detail, page: &mut Page) -> std::io::Result<()> {
-    let Reading {
-        record,
-        state,
-        attempts,
-    } = reading;
-    let metadata = &record.metadata;
-    let status = page.paint.paint(tint(record.status), record.status);
-    let name = page
-        .paint
-        .paint(Tint::Bold, format_args!("run {}", record.run.run_id));
-    writeln!(page, "{name}  {status}")?;
-    let plan = format!("{} version {}", metadata.plan_id, metadata.plan_version);
-    let mut fields = vec![
-        ("tenant", record.run.tenant_id.to_string()),
-        ("project", metadata.project_id.to_string()),
-        ("environment", metadata.environment_id.to_string()),
-        ("plan", plan),
-    ];
-    if let Some(reference) = &record.provider_ref {
-        fields.push(("provider", provider(reference)));
-        if detail == Detail::Full {
-            let more = [
-                ("namespace", reference.namespace()),
-                ("its run", reference.run_id()),
-            ];
-            fields.extend(
-                more.into_iter()
-                    .filter_map(|(label, value)| Some((label, value?.to_owned()))),
-            );
-        }
-    }
-    if detail == Detail::Full {
-        fields.push(("created", record.created_at.to_string()));
-    }
-    if let Some(started) = state.started_at() {
-        fields.push(("started", started.to_string()));
-        fields.push((
-            "duration",
-            duration(started, state.ended_at(), attempts.span().end),
-        ));
-    }
-    fields.push(("log", text::counted(record.head, "event")));
-    if detail == Detail::Full {
-        fields.push(("delivered", delivered(record)));
-    }
-    if let Some(pruned_at) = record.pruned_at {
-        fields.push(("pruned", pruned_at.to_string()));
-    }
-    let counts = attempts.counts();
-    if !counts.is_empty() {
-        fields.push(("steps", counts));
-    }
-    for (label, value) in fields {
-        writeln!(
-            page,
-            "  {label:<12} {}",
-            text::shortened(&value, page.width.saturating_sub(15))
-        )?;
-    }
-    Ok(())
-}
-
-fn delivered(record: &RunRecord) -> String {
-    match record.delivered_seq {
-        all if all == record.head => "all".to_owned(),
-        0 => "none".to_owned(),
-        some => format!("up to event {some}"),
-    }
-}
-
-fn duration(started: Timestamp, ended: Option<Timestamp>, last: Timestamp) -> String {
-    match ended {
-        Some(ended) => text::duration(ended.saturating_since(started)),
-        None => format!("{} so far", text::duration(last.saturating_since(started))),
-    }
-}
-
 /// A log with thousands of anomalies has one cause.
 const LISTED_ANOMALIES: usize = 10;
 
-fn anomalies(state: &RunState, page: &mut Page) -> std::io::Result<()> {
+fn anomalies(state: &RunState, extent: Extent, page: &mut Page) -> std::io::Result<()> {
     let total = state.anomalies_total();
     if total == 0 {
         return Ok(());
     }
-    let label = match total {
-        1 => "1 anomaly".to_owned(),
-        _ => format!("{} anomalies", text::grouped(total)),
-    };
+    let label = counted_anomalies(total);
     writeln!(page, "\n{}", page.paint.paint(Tint::Yellow, label))?;
-    for anomaly in state.anomalies().iter().take(LISTED_ANOMALIES) {
+    let listed = listed_anomalies(state, extent);
+    for anomaly in listed {
         let line = format!("event {}: {}", anomaly.run_seq, told(anomaly));
         writeln!(
             page,
@@ -208,11 +136,31 @@ fn anomalies(state: &RunState, page: &mut Page) -> std::io::Result<()> {
             text::shortened(&line, page.width.saturating_sub(2))
         )?;
     }
-    if total > LISTED_ANOMALIES as u64 {
-        let hidden = text::grouped(total - LISTED_ANOMALIES as u64);
-        writeln!(page, "  and {hidden} more")?;
+    if total > listed.len() as u64 {
+        let hidden = text::grouped(total - listed.len() as u64);
+        let way = match extent {
+            Extent::All => "",
+            Extent::Top(_) => ": --all lists them",
+        };
+        writeln!(page, "  and {hidden} more{way}")?;
     }
     Ok(())
+}
+
+fn counted_anomalies(total: u64) -> String {
+    match total {
+        1 => "1 anomaly".to_owned(),
+        _ => format!("{} anomalies", text::grouped(total)),
+    }
+}
+
+/// Those that are told one by one.
+fn listed_anomalies(state: &RunState, extent: Extent) -> &[Anomaly] {
+    let all = state.anomalies();
+    match extent {
+        Extent::All => all,
+        Extent::Top(_) => &all[..all.len().min(LISTED_ANOMALIES)],
+    }
 }
 
 fn told(anomaly: &Anomaly) -> String {

@@ -63,29 +63,6 @@ pub(crate) struct RunsArgs {
     pub(crate) store: StoreArgs,
 }
 
-const SHOW_EXAMPLES: &str = "\
-Examples:
-  dvt show run-1
-  dvt show run-1 --tenant shop --json | jq '.attempts[] | select(.status == \"failed\")'
-";
-
-/// `dvt show`.
-#[derive(Debug, Clone, ClapArgs)]
-#[command(after_help = format!("{SHOW_EXAMPLES}\n{ENVIRONMENT}\n{EXIT_CODES}"))]
-pub(crate) struct ShowArgs {
-    /// The run's id.
-    pub(crate) run: RunId,
-    /// Whose run it is.
-    #[arg(long, value_name = "ID", default_value = "default")]
-    pub(crate) tenant: TenantId,
-    /// Print one JSON object.
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Where the run is.
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
-}
-
 const EVENTS_EXAMPLES: &str = "\
 Examples:
   dvt events run-1

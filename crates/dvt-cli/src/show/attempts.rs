@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use dvt_contracts::{Attempt, Event, EventType, RunEvent, StepId, StepStatus, Timestamp};
 
+use super::chain::Link;
 use super::scale::Span;
 
 /// The attempts of all steps of a run, as the log tells them. [`RunState`](dvt_contracts::RunState) keeps
@@ -11,7 +12,6 @@ use super::scale::Span;
 pub(super) struct Attempts {
     rows: Vec<Row>,
     index: HashMap<(StepId, Attempt), usize>,
-    highest: HashMap<StepId, Attempt>,
     span: Option<Span>,
 }
 
@@ -22,25 +22,15 @@ pub(super) struct Row {
     pub(super) attempt: Attempt,
     pub(super) status: StepStatus,
     pub(super) started_at: Timestamp,
-    /// Its end; for one that has not ended, the last moment of the log.
+    /// Its end; once the log is read to its end, that is the log's last moment for one that has not ended.
     pub(super) ended_at: Timestamp,
-    /// How many attempts the step has in all.
-    pub(super) attempts: Attempt,
+    /// Its place in the chain that decided the run's length, if it is part of it.
+    pub(super) link: Option<Link>,
 }
-
-/// A timeline of more steps than `ALL` is cut to the `LONGEST` ones and those that tell what went wrong.
-const ALL: usize = 60;
-const LONGEST: usize = 40;
-/// And if hundreds went wrong, this many are enough to see it.
-const MOST: usize = 200;
 
 impl Row {
     pub(super) fn duration(&self) -> Duration {
         self.ended_at.saturating_since(self.started_at)
-    }
-
-    fn tells_trouble(&self) -> bool {
-        matches!(self.status, StepStatus::Failed | StepStatus::Skipped)
     }
 }
 
@@ -67,8 +57,6 @@ impl Attempts {
     fn step(&mut self, step_id: &StepId, status: StepStatus, event: &Event) {
         let attempt = event.logical_attempt();
         let at = event.emitted_at();
-        let highest = self.highest.entry(step_id.clone()).or_insert(attempt);
-        *highest = attempt.max(*highest);
         let index = *self
             .index
             .entry((step_id.clone(), attempt))
@@ -80,7 +68,7 @@ impl Attempts {
                     status: StepStatus::Running,
                     started_at: at,
                     ended_at: at,
-                    attempts: attempt,
+                    link: None,
                 });
                 self.rows.len() - 1
             });
@@ -95,88 +83,20 @@ impl Attempts {
         }
     }
 
-    /// From the first moment of the log to its last.
-    pub(super) fn span(&self) -> Span {
-        self.span.unwrap_or(Span {
+    /// From the first moment of the log to its last, and all rows in the order of their first events.
+    pub(super) fn finish(self) -> (Span, Vec<Row>) {
+        let nothing = Span {
             start: Timestamp::MIN,
             end: Timestamp::MIN,
-        })
-    }
-
-    /// All rows, in the order of their first events.
-    pub(super) fn rows(&self) -> &[Row] {
-        &self.rows
-    }
-
-    /// The rows worth showing, by start, and how many are left out.
-    pub(super) fn rows_to_show(&self) -> (Vec<Row>, usize) {
-        let end = self.span().end;
-        let mut rows: Vec<Row> = self
-            .rows
-            .iter()
-            .map(|row| Row {
-                ended_at: if row.status == StepStatus::Running {
-                    end
-                } else {
-                    row.ended_at
-                },
-                attempts: self
-                    .highest
-                    .get(&row.step_id)
-                    .copied()
-                    .unwrap_or(row.attempt),
-                ..row.clone()
-            })
-            .collect();
-        let all = rows.len();
-        if all > ALL {
-            rows.sort_by_key(|row| std::cmp::Reverse(row.duration()));
-            let mut at = 0;
-            rows.retain(|row| {
-                at += 1;
-                at <= LONGEST || row.tells_trouble()
-            });
-            rows.truncate(MOST);
+        };
+        let span = self.span.unwrap_or(nothing);
+        let mut rows = self.rows;
+        for row in &mut rows {
+            if row.status == StepStatus::Running {
+                row.ended_at = span.end;
+            }
         }
-        rows.sort_by(|a, b| {
-            (a.started_at, a.ended_at, &a.step_id, a.attempt).cmp(&(
-                b.started_at,
-                b.ended_at,
-                &b.step_id,
-                b.attempt,
-            ))
-        });
-        let hidden = all - rows.len();
-        (rows, hidden)
-    }
-
-    /// How many steps there are in each status of their last attempt, in words.
-    pub(super) fn counts(&self) -> String {
-        let statuses = [
-            StepStatus::Completed,
-            StepStatus::Failed,
-            StepStatus::Skipped,
-            StepStatus::Running,
-        ];
-        let last = |row: &&Row| self.highest.get(&row.step_id) == Some(&row.attempt);
-        let counts: Vec<_> = statuses
-            .into_iter()
-            .map(|status| {
-                (
-                    self.rows
-                        .iter()
-                        .filter(last)
-                        .filter(|row| row.status == status)
-                        .count(),
-                    status,
-                )
-            })
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, status)| {
-                format!("{} {}", crate::text::grouped(count as u64), word(status))
-            })
-            .collect();
-        counts.join(", ")
+        (span, rows)
     }
 }
 
@@ -230,8 +150,8 @@ mod tests {
             (EventType::StepStarted, "a", 2, 40),
             (EventType::StepCompleted, "a", 2, 90),
         ]);
-        let (rows, hidden) = attempts.rows_to_show();
-        assert_eq!(hidden, 0);
+        let (span, rows) = attempts.finish();
+        assert_eq!(span.length().as_micros(), 80);
         let seen: Vec<_> = rows
             .iter()
             .map(|row| {
@@ -250,30 +170,6 @@ mod tests {
                 ("b", 1, StepStatus::Running, 55),
                 ("a", 2, StepStatus::Completed, 50),
             ]
-        );
-        assert_eq!(attempts.counts(), "1 completed, 1 running");
-    }
-
-    #[test]
-    fn of_many_steps_the_longest_and_the_troubled_are_shown() {
-        let mut attempts = Attempts::default();
-        for number in 0..100 {
-            let step = format!("step {number}");
-            let start = i64::from(number) * 1_000;
-            attempts.fold(&event(1, EventType::StepStarted, &step, 1, start));
-            let end = if number < 5 {
-                EventType::StepFailed
-            } else {
-                EventType::StepCompleted
-            };
-            attempts.fold(&event(2, end, &step, 1, start + i64::from(number)));
-        }
-        let (rows, hidden) = attempts.rows_to_show();
-        assert_eq!((rows.len(), hidden), (45, 55));
-        assert_eq!(rows.iter().filter(|row| row.tells_trouble()).count(), 5);
-        assert!(
-            rows.windows(2)
-                .all(|pair| pair[0].started_at <= pair[1].started_at)
         );
     }
 }

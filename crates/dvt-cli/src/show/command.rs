@@ -3,11 +3,12 @@ use std::io::Write as _;
 use dvt_contracts::{RunKey, Store};
 
 use super::object::ShownRun;
-use super::{Detail, read, write};
+use super::svg::Svg;
+use super::{Detail, Extent, read, write};
 use crate::args::ShowArgs;
 use crate::console::Console;
 use crate::failure::{Exit, Failure};
-use crate::{store, text};
+use crate::{store, text, whole_file};
 
 /// Runs `dvt show`.
 pub(crate) async fn command(args: &ShowArgs, console: &mut Console) -> Result<Exit, Failure> {
@@ -18,11 +19,18 @@ pub(crate) async fn command(args: &ShowArgs, console: &mut Console) -> Result<Ex
 async fn show(store: &dyn Store, args: &ShowArgs, console: &mut Console) -> Result<Exit, Failure> {
     let run = RunKey::new(args.tenant.clone(), args.run.clone());
     let reading = read(store, &run).await.map_err(Failure::of_named_run)?;
+    let extent = match args.all {
+        true => Extent::All,
+        false => args.top.map_or_else(Extent::default, Extent::Top),
+    };
+    if let Some(path) = &args.svg {
+        whole_file::write(path, |file| Svg::new(&reading, extent).write(file))?;
+    }
     if args.json {
         console.out.write_json(&ShownRun::from(reading))?;
         return Ok(Exit::Done);
     }
-    write(&reading, Detail::Full, &mut console.out)?;
+    write(&reading, Detail::Full, extent, &mut console.out)?;
     if reading.record.pruned_at.is_some() {
         console.out.flush()?;
         let gone = text::counted(reading.record.head, "event");

@@ -53,6 +53,27 @@ impl Scale {
         }
     }
 
+    /// How many columns there are.
+    pub(super) fn columns(self) -> usize {
+        self.columns
+    }
+
+    /// The time that a column stands for.
+    pub(super) fn span_of(self, column: usize) -> Span {
+        let total = self.span.length().as_micros();
+        let moment = |column: usize| {
+            let offset = total * column as u128 / self.columns as u128;
+            let offset = u64::try_from(offset).unwrap_or(u64::MAX);
+            self.span
+                .start
+                .saturating_add(Duration::from_micros(offset))
+        };
+        Span {
+            start: moment(column),
+            end: moment(column + 1),
+        }
+    }
+
     fn position(self, moment: Timestamp, up: bool) -> usize {
         let total = self.span.length().as_micros();
         let offset = moment

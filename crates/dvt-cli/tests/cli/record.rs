@@ -224,25 +224,20 @@ fn a_shown_run_is_drawn_to_scale() {
     shown("run run-1  Failed");
     shown("duration     10.00 s");
     shown("1 completed, 1 running");
-    shown("failed     load      +1.00 s     2.00 s    1 of 2");
-    shown("completed  load      +4.00 s     4.00 s    2 of 2");
+    shown("chain        2 steps, 8.00 s of work (inferred from times)");
     shown("anomaly");
     shown("event 8: RunFailed is illegal in a run that is Failed");
-    // Ten seconds are 91 columns: 1 s to 3 s touches the columns from 9.1 to 27.3, 4 s to 8 s those from 36.4 to 72.8.
-    let bar = |label: &str| {
-        let row = ran
-            .out
-            .lines()
-            .find(|row| row.starts_with(label) && row.contains('│'))
-            .unwrap();
-        let cells = row.split_once('│').unwrap().1;
-        (
-            cells.chars().take_while(|c| *c == ' ').count(),
-            cells.trim().chars().count(),
-        )
-    };
-    assert_eq!(bar("load    │"), (9, 19));
-    assert_eq!(bar("load #2 │"), (36, 37));
+    // Ten seconds are 66 columns: 1 s to 3 s touches the columns from 6.6 to 19.8, 4 s to 8 s those from 26.4 to 52.8.
+    let bars = format!("{}✗{}{}", "▓".repeat(13), "╌".repeat(6), "█".repeat(27));
+    shown(&format!(
+        "◆✓ load   ×2   +1.00 s    6.00 s │{}{bars}\n",
+        " ".repeat(6)
+    ));
+    let running = format!("{}▶", "░".repeat(13));
+    shown(&format!(
+        "◆▶ report      +8.00 s    2.00 s │{}{running}\n",
+        " ".repeat(52)
+    ));
     assert!(
         ran.out.lines().all(|row| row.chars().count() <= 100),
         "{}",

@@ -48,6 +48,7 @@ async fn a_run_is_shown_as_after_recording_with_where_it_stands() {
             "  log          6 events",
             "  delivered    none",
             "  steps        1 completed",
+            "  chain        1 step, 6.00 s of work (inferred from times)",
         ]
     );
     let (mut page, brief) = Page::kept(false, 100);
@@ -57,7 +58,10 @@ async fn a_run_is_shown_as_after_recording_with_where_it_stands() {
         .unwrap();
     let drawing = |text: &str| text.split_once("\n\n").unwrap().1.to_owned();
     assert_eq!(drawing(&printed), drawing(&brief.text()));
-    assert!(printed.contains("2 of 2"), "{printed}");
+    assert!(
+        printed.contains("◆✓ load  ×2   +1.00 s    6.00 s │"),
+        "{printed}"
+    );
     assert_eq!(said, "");
 }
 
@@ -91,15 +95,80 @@ async fn the_object_has_stable_names() {
             "steps": {"running": 0, "completed": 1, "failed": 0, "skipped": 0},
             "attempts": [
                 {"step_id": "load", "logical_attempt": 1, "status": "failed",
-                 "started_at": "2026-01-02T03:04:01.000000Z", "ended_at": "2026-01-02T03:04:03.000000Z"},
+                 "started_at": "2026-01-02T03:04:01.000000Z", "ended_at": "2026-01-02T03:04:03.000000Z", "chain": true},
                 {"step_id": "load", "logical_attempt": 2, "status": "completed",
-                 "started_at": "2026-01-02T03:04:04.000000Z", "ended_at": "2026-01-02T03:04:08.000000Z"},
+                 "started_at": "2026-01-02T03:04:04.000000Z", "ended_at": "2026-01-02T03:04:08.000000Z", "chain": true},
             ],
+            "chain": [{"step_id": "load", "logical_attempt": 1}, {"step_id": "load", "logical_attempt": 2}],
+            "groups": [{"name": "completed", "steps": 1, "running": 0, "completed": 1, "failed": 0, "skipped": 0,
+                        "total_seconds": 6.0, "longest_seconds": 6.0}],
             "anomalies": 1,
             "anomaly_list": [{"run_seq": 7, "message": message}],
         })
     );
     assert_eq!(said, "");
+}
+
+#[tokio::test]
+async fn the_picture_is_a_file_beside_what_is_printed() {
+    let store = sample::store().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("run.svg");
+    let run = ["nightly-1", "--tenant", "acme"];
+    let svg = ["--svg", file.to_str().unwrap()];
+
+    let (with, said) = shown(&store, &[&run[..], &svg].concat()).await.unwrap();
+
+    let (without, _) = shown(&store, &run).await.unwrap();
+    assert_eq!((with, said.as_str()), (without, ""));
+    let picture = std::fs::read_to_string(&file).unwrap();
+    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+    let refused = shown(
+        &store,
+        &[&run[..], &["--svg", folder.path().to_str().unwrap()]].concat(),
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(refused.exit().code(), 5);
+    assert!(
+        refused
+            .to_string()
+            .ends_with("name a file, or one that is not there yet"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn all_anomalies_are_listed_on_demand() {
+    let store = sample::store().await;
+    let late: Vec<_> = (10..22)
+        .map(|second| {
+            sample::line(
+                "beta",
+                "nightly-1",
+                "RunPaused",
+                second,
+                &format!(r#","occurrence":{}"#, second - 8),
+            )
+        })
+        .collect();
+    sample::fill(&store, &late).await;
+    let told = |seq: u64| {
+        format!(
+            "  event {seq}: RunPaused is illegal in a run that is Failed: it is legal from Running\n"
+        )
+    };
+    let first: String = (3..13).map(told).collect();
+    let (printed, _) = shown(&store, &["nightly-1", "--tenant", "beta"])
+        .await
+        .unwrap();
+    let expected = format!("\n12 anomalies\n{first}  and 2 more: --all lists them\n\n");
+    assert!(printed.ends_with(&expected), "{printed}");
+    let (printed, _) = shown(&store, &["nightly-1", "--tenant", "beta", "--all"])
+        .await
+        .unwrap();
+    let expected = format!("\n12 anomalies\n{first}{}{}\n", told(13), told(14));
+    assert!(printed.ends_with(&expected), "{printed}");
 }
 
 #[tokio::test]
