@@ -1,4 +1,5 @@
 //! What a store makes of the file that it is given: each fault is told as what it is, and nothing is harmed.
+#![expect(clippy::unwrap_used, reason = "a broken fixture must fail the test")]
 
 use std::error::Error as _;
 use std::fs;

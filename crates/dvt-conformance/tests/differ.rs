@@ -1,4 +1,5 @@
 //! The differential test can fail, and tells where.
+#![expect(clippy::unwrap_used, reason = "a broken fixture must fail the test")]
 
 use std::sync::Arc;
 
