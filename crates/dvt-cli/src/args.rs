@@ -13,6 +13,7 @@ mod reading;
 mod relay;
 mod show;
 mod store;
+mod verify;
 
 pub(crate) use self::export::ExportArgs;
 pub(crate) use self::outbox::{
@@ -24,6 +25,7 @@ pub(crate) use self::relay::{DrainArgs, RelayArgs, SinkArgs, WebhookMode};
 pub(crate) use self::show::ShowArgs;
 use self::store::ENVIRONMENT;
 pub(crate) use self::store::StoreArgs;
+pub(crate) use self::verify::VerifyArgs;
 
 /// Records what happens to workflow runs, shows it, and hands it on in order.
 #[derive(Debug, Parser)]
@@ -47,6 +49,8 @@ pub(crate) enum Command {
     Events(EventsArgs),
     /// Write runs as `dvt record` reads them.
     Export(ExportArgs),
+    /// Check that a store keeps its own rules.
+    Verify(VerifyArgs),
     /// Deliver events to a bus, a webhook or standard output as they come.
     Relay(Box<RelayArgs>),
     /// Deliver all that is due to standard output, and acknowledge it.

@@ -27,6 +27,8 @@ pub(crate) enum Exit {
     Sink = 7,
     /// Told to stop, and not everything in flight could be finished.
     CutOff = 8,
+    /// The check that was asked for found something.
+    Problems = 9,
 }
 
 /// The exit codes as `--help` lists them.
@@ -40,7 +42,8 @@ Exit codes:
   5  the output was closed; what could not be written is not acknowledged
   6  the run or dead letter is not there
   7  the sink cannot be reached, or lacks what it needs; nothing is lost
-  8  told to stop, and some work in flight was cut off: its events may come again";
+  8  told to stop, and some work in flight was cut off: its events may come again
+  9  the check found problems";
 
 impl Exit {
     /// The number for the shell.
@@ -208,6 +211,7 @@ mod tests {
             Exit::NotFound,
             Exit::Sink,
             Exit::CutOff,
+            Exit::Problems,
         ] {
             assert!(
                 EXIT_CODES.contains(&format!("\n  {}  ", exit.code())),

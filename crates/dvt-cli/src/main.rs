@@ -28,6 +28,7 @@ mod sample;
 mod show;
 mod store;
 mod text;
+mod verify;
 mod whole_file;
 
 use self::args::{Args, Command};
@@ -62,6 +63,7 @@ fn run(args: Args, console: &mut Console) -> Result<Exit, Failure> {
             Command::Show(args) => show::command(&args, console).await,
             Command::Events(args) => events::command(&args, console).await,
             Command::Export(args) => export::command(&args, console).await,
+            Command::Verify(args) => verify::command(&args, console).await,
             Command::Relay(args) => relay::command(&args, console).await,
             Command::Drain(args) => drain::command(&args, console).await,
             Command::Outbox(args) => outbox::command(&args, console).await,

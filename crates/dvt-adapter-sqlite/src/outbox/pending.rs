@@ -46,12 +46,18 @@ impl PendingRow {
             });
         }
         let lease = moment_if(self.lease_expires_at)?;
-        let due = moment_if(self.due_at)?;
-        Ok(match (lease, due) {
-            (Some(until), _) if until > now => PendingState::Leased { until },
-            (_, Some(until)) if until > now => PendingState::BackingOff { until },
-            _ => PendingState::Due,
-        })
+        match (lease, moment_if(self.due_at)?) {
+            (_, None) => {
+                let run = format!("run {}/{}", self.tenant_id, self.run_id);
+                Err(Fault::corrupt(
+                    &run,
+                    "it has undelivered events and is never due",
+                ))
+            }
+            (Some(until), _) if until > now => Ok(PendingState::Leased { until }),
+            (_, Some(until)) if until > now => Ok(PendingState::BackingOff { until }),
+            _ => Ok(PendingState::Due),
+        }
     }
 }
 

@@ -16,3 +16,4 @@ mod migrate;
 mod ran;
 mod record;
 mod store;
+mod verify;
