@@ -7,6 +7,7 @@ use dvt_contracts::{
 
 use crate::failure::EXIT_CODES;
 
+mod diff;
 mod export;
 mod outbox;
 mod reading;
@@ -15,6 +16,7 @@ mod show;
 mod store;
 mod verify;
 
+pub(crate) use self::diff::DiffArgs;
 pub(crate) use self::export::ExportArgs;
 pub(crate) use self::outbox::{
     DeadLettersArgs, OperatorArgs, OutboxArgs, OutboxCommand, ParkArgs, RetargetArgs, RetryArgs,
@@ -47,6 +49,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Print the log of one run.
     Events(EventsArgs),
+    /// Compare two runs: the steps that differ in status, attempts or time.
+    Diff(DiffArgs),
     /// Write runs as `dvt record` reads them.
     Export(ExportArgs),
     /// Check that a store keeps its own rules.

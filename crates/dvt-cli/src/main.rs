@@ -7,6 +7,7 @@ use clap::Parser as _;
 mod args;
 mod console;
 mod demo;
+mod diff;
 mod drain;
 mod event_line;
 mod events;
@@ -62,6 +63,7 @@ fn run(args: Args, console: &mut Console) -> Result<Exit, Failure> {
             Command::Runs(args) => runs::command(&args, console).await,
             Command::Show(args) => show::command(&args, console).await,
             Command::Events(args) => events::command(&args, console).await,
+            Command::Diff(args) => diff::command(&args, console).await,
             Command::Export(args) => export::command(&args, console).await,
             Command::Verify(args) => verify::command(&args, console).await,
             Command::Relay(args) => relay::command(&args, console).await,

@@ -26,12 +26,14 @@ mod sample;
 mod scale;
 mod selection;
 mod svg;
+mod totals;
 
 use self::attempts::Attempts;
 use self::board::Board;
 pub(crate) use self::command::command;
 use self::course::Course;
 use self::selection::{Extent, Selection};
+pub(crate) use self::totals::{StepTotals, totals};
 
 /// How much to tell about a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
