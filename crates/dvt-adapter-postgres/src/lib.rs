@@ -5,6 +5,7 @@ mod clock_shift;
 mod connect_error;
 mod connector;
 mod database;
+mod doctor;
 mod event_columns;
 mod fault;
 mod floor;
@@ -24,6 +25,7 @@ mod store;
 
 pub use self::clock_shift::ClockShift;
 pub use self::connect_error::ConnectError;
+pub use self::doctor::{Check, Doctor, Finding, Severity};
 pub use self::hints::HintListener;
 pub use self::migrations::{
     MigrateError, Migration, MigrationReport, MigrationState, MigrationStep, SchemaFault,

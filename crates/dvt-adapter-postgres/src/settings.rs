@@ -14,6 +14,8 @@ mod tls;
 mod url;
 
 pub use self::invalid::InvalidSettings;
+use self::tls::Peer;
+pub(crate) use self::tls::Protection;
 
 /// How to reach a store on PostgreSQL, and how to behave there.
 ///
@@ -240,6 +242,15 @@ impl PostgresSettings {
             Some(_) => self.options.clone(),
             None => self.options.clone().application_name(application_name),
         }
+    }
+
+    /// How well the connections are protected.
+    pub(crate) fn protection(&self) -> Protection {
+        let peer = match self.options.get_socket() {
+            Some(_) => Peer::Socket,
+            None => Peer::of(self.options.get_host()),
+        };
+        Protection::of(peer, self.options.get_ssl_mode())
     }
 
     fn place(&self) -> String {

@@ -8,6 +8,7 @@ use dvt_contracts::{
 use crate::failure::EXIT_CODES;
 
 mod diff;
+mod doctor;
 mod export;
 mod outbox;
 mod reading;
@@ -17,6 +18,7 @@ mod store;
 mod verify;
 
 pub(crate) use self::diff::DiffArgs;
+pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::export::ExportArgs;
 pub(crate) use self::outbox::{
     DeadLettersArgs, OperatorArgs, OutboxArgs, OutboxCommand, ParkArgs, RetargetArgs, RetryArgs,
@@ -55,6 +57,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Check that a store keeps its own rules.
     Verify(VerifyArgs),
+    /// Look at a database on PostgreSQL as the place of a store, and say what to mend.
+    Doctor(DoctorArgs),
     /// Deliver events to a bus, a webhook or standard output as they come.
     Relay(Box<RelayArgs>),
     /// Deliver all that is due to standard output, and acknowledge it.

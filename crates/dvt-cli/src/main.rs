@@ -8,6 +8,7 @@ mod args;
 mod console;
 mod demo;
 mod diff;
+mod doctor;
 mod drain;
 mod event_line;
 mod events;
@@ -66,6 +67,7 @@ fn run(args: Args, console: &mut Console) -> Result<Exit, Failure> {
             Command::Diff(args) => diff::command(&args, console).await,
             Command::Export(args) => export::command(&args, console).await,
             Command::Verify(args) => verify::command(&args, console).await,
+            Command::Doctor(args) => doctor::command(&args, console).await,
             Command::Relay(args) => relay::command(&args, console).await,
             Command::Drain(args) => drain::command(&args, console).await,
             Command::Outbox(args) => outbox::command(&args, console).await,

@@ -63,6 +63,35 @@ pub(super) fn mode(peer: Peer, wish: Wish) -> Result<PgSslMode, InvalidSettings>
     }
 }
 
+/// How well a connection is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protection {
+    /// A Unix-domain socket.
+    Socket,
+    /// The loopback interface of this machine.
+    Local,
+    /// Encrypted, and the server proves its name.
+    Verified,
+    /// Encrypted, but the server need not be who it should be.
+    NameUnchecked,
+    /// Encrypted if the server likes.
+    Opportunistic,
+}
+
+impl Protection {
+    pub(super) fn of(peer: Peer, mode: PgSslMode) -> Self {
+        match (peer, mode) {
+            (Peer::Socket, _) => Self::Socket,
+            (Peer::Local, _) => Self::Local,
+            (Peer::Remote, PgSslMode::VerifyFull) => Self::Verified,
+            (Peer::Remote, PgSslMode::VerifyCa | PgSslMode::Require) => Self::NameUnchecked,
+            (Peer::Remote, PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer) => {
+                Self::Opportunistic
+            }
+        }
+    }
+}
+
 /// As the URL spells it.
 pub(super) fn name(mode: PgSslMode) -> &'static str {
     match mode {

@@ -23,6 +23,7 @@ mod contention;
 mod crosswise;
 mod deadlines;
 mod differential;
+mod doctor;
 mod empty_claim;
 mod ground;
 mod hints;
@@ -95,6 +96,7 @@ fn main() -> ExitCode {
         hints_lost::trials(),
         hints_relay::trials(),
         differential::trials(),
+        doctor::trials(),
     ];
     let own = tests.into_iter().flatten().map(trial::Test::into_trial);
     let trials: Vec<Trial> = conformance::trials().into_iter().chain(own).collect();

@@ -19,7 +19,7 @@ trials!(
 );
 
 /// The one SQL block of the guide, for this schema and role.
-fn grants(schema: &TestSchema, role: &TestRole) -> String {
+pub(crate) fn grants(schema: &TestSchema, role: &TestRole) -> String {
     let guide = include_str!("../../../../migrations/README.md");
     let block = guide.split("```sql").nth(1).unwrap();
     let block = block.split("```").next().unwrap();

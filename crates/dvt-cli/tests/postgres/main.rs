@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 
 mod database;
+mod doctor;
 mod drain;
 mod errors;
 mod migrate;
@@ -89,6 +90,8 @@ fn trials(url: &str) -> Vec<Trial> {
             outbox::what_is_not_there_is_told_apart_from_what_does_not_fit,
             outbox::somebody_must_be_named,
             outbox_killed::all_dead_letters_are_retried_once_however_often_it_is_killed,
+            doctor::a_healthy_database_is_told_line_by_line,
+            doctor::problems_end_with_a_code_of_their_own,
             errors::a_password_is_never_printed,
             errors::a_missing_schema_names_the_remedy,
             errors::the_variables_name_store_and_schema,

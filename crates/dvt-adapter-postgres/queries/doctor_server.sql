@@ -1,0 +1,17 @@
+-- The server and this session, as far as they decide what a store can promise.
+SELECT current_setting('server_version_num')::int AS "version_number!",
+       current_setting('server_version') AS "version!",
+       current_setting('server_encoding') AS "encoding!",
+       pg_is_in_recovery() AS "in_recovery!",
+       current_setting('transaction_read_only')::bool AS "read_only!",
+       current_setting('fsync')::bool AS "fsync!",
+       current_setting('full_page_writes')::bool AS "full_page_writes!",
+       current_setting('synchronous_commit') AS "synchronous_commit!",
+       current_setting('synchronous_standby_names') <> '' AS "has_standbys!",
+       current_setting('autovacuum')::bool AS "autovacuum!",
+       current_setting('track_counts')::bool AS "track_counts!",
+       current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS "connections!",
+       (SELECT coalesce(sum(d.numbackends), 0)::bigint FROM pg_stat_database AS d) AS "connected!",
+       quote_ident(current_user) AS "role!",
+       current_setting('is_superuser')::bool AS "is_superuser!",
+       (SELECT s.version FROM pg_stat_ssl AS s WHERE s.pid = pg_backend_pid()) AS "tls_version?"
