@@ -8,7 +8,8 @@ use dvt_relay::RelaySettings;
 use crate::args::DrainArgs;
 use crate::console::{Console, Page};
 use crate::failure::{Exit, Failure};
-use crate::relay::{Delivery, LineSink, Progress, STDOUT, StopSignals, Summary};
+use crate::relay::{Delivery, LineSink, Progress, STDOUT, Summary};
+use crate::stop::StopSignals;
 use crate::store;
 
 /// Runs the command.

@@ -1,7 +1,7 @@
 use std::io;
 
 use dvt_adapter_postgres::MigrateError;
-use dvt_contracts::{Destination, OutboxError, RunKey, SafeText, StoreError};
+use dvt_contracts::{Destination, ErrorClass, OutboxError, RunKey, SafeText, StoreError};
 
 use crate::outbox::Refusal;
 use crate::text;
@@ -160,6 +160,16 @@ impl Failure {
             StoreError::RunNotFound { run } => Self::RunNotFound(run),
             error => Self::Store(error),
         }
+    }
+
+    /// Whether the store may do the same later: it is away, or nobody knows what it did.
+    pub(crate) fn may_pass(&self) -> bool {
+        let class = match self {
+            Self::Store(error) => error.class(),
+            Self::Outbox(error) => error.class(),
+            _ => return false,
+        };
+        matches!(class, ErrorClass::Transient | ErrorClass::Unknown)
     }
 
     /// Whether the reader of our output has simply gone away, as `head` does. That needs no words.

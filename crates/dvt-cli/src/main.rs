@@ -28,8 +28,10 @@ mod runs;
 #[cfg(test)]
 mod sample;
 mod show;
+mod stop;
 mod store;
 mod text;
+mod trouble;
 mod verify;
 mod whole_file;
 

@@ -14,6 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::args::RelayArgs;
 use crate::console::Console;
 use crate::failure::{Exit, Failure};
+use crate::stop::StopSignals;
 use crate::store::{self, Opened};
 use crate::text;
 
@@ -21,13 +22,11 @@ mod lines;
 mod metrics;
 mod progress;
 mod server;
-mod stop;
 mod target;
 mod watch;
 
 pub(crate) use self::lines::LineSink;
 pub(crate) use self::progress::Progress;
-pub(crate) use self::stop::StopSignals;
 pub(crate) use self::target::{Outlet, Target};
 use self::watch::Watch;
 

@@ -64,6 +64,16 @@ impl OwnServer {
         Some(server)
     }
 
+    /// Stops it without a goodbye to anybody, and starts it again.
+    pub(crate) fn crash_and_restart(&self) {
+        let log = self.folder.join("log");
+        let mut restart = self.program("pg_ctl");
+        restart
+            .args(["restart", "-w", "-m", "immediate", "-l"])
+            .arg(log);
+        assert!(run(&mut restart), "pg_ctl restart");
+    }
+
     /// Its database `postgres`, seen by the superuser.
     pub(crate) fn url(&self) -> String {
         format!(

@@ -68,6 +68,10 @@ Examples:
   dvt events run-1
   dvt events run-1 --tenant shop --after 1000 --limit 50
   dvt events run-1 --json > run-1.ndjson
+  dvt events run-1 --follow
+
+With --follow each event comes once and in order, also across a restart of the database, until ctrl-c,
+--limit, or the end of the run's log by dvt prune. To go on after that, say --after with the last seq.
 
 Columns: seq, event, step, attempt, emitted, payload, persisted, engine attempt, idempotency key.
 A terminal gets those that fit; anything else gets all, separated by tabs and without titles.
@@ -88,6 +92,9 @@ pub(crate) struct EventsArgs {
     /// At most this many events. [default: all]
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
+    /// Go on with the events that come, within half a second after they are appended.
+    #[arg(long)]
+    pub(crate) follow: bool,
     /// Print one JSON object per event: that of `dvt drain` without `claim_no`.
     #[arg(long)]
     pub(crate) json: bool,

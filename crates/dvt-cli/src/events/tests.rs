@@ -20,7 +20,7 @@ async fn listed(
     more: &[&str],
 ) -> Result<(String, String), Failure> {
     let (mut console, printed, said) = Console::kept(is_terminal);
-    list(store, &args(more), &mut console).await?;
+    list(store, &mut Log::new(&args(more)), &mut console).await?;
     Ok((printed.text(), said.text()))
 }
 
@@ -167,4 +167,98 @@ async fn runs_without_events_are_told_apart() {
             .starts_with(r#"run "nightly-2" of tenant "beta" is not there"#),
         "{missing}"
     );
+}
+
+/// What a follower prints while `others` append, until `stop` or its own end.
+async fn followed(
+    store: &MemoryStore,
+    more: &[&str],
+    others: impl Future<Output = ()>,
+) -> (Exit, String, String) {
+    let (mut console, printed, said) = Console::kept(false);
+    let mut log = Log::new(&args(more));
+    let stop = std::future::pending();
+    let (exit, ()) = tokio::join!(
+        follow::run(store, None, &mut log, &mut console, stop),
+        others
+    );
+    (exit.unwrap(), printed.text(), said.text())
+}
+
+fn numbered(from: u64, to: u64) -> Vec<String> {
+    (from..=to)
+        .map(|number| {
+            let key = format!(r#","idempotency_key":"{number}""#);
+            sample::line("default", "long", "Custom", 0, &key)
+        })
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_prints_each_event_once_as_it_comes() {
+    let store = MemoryStore::new();
+    sample::fill(&store, &numbered(1, 1_500)).await;
+    let others = async {
+        for from in (1_501..2_500).step_by(100) {
+            tokio::time::sleep(std::time::Duration::from_millis(170)).await;
+            sample::fill(&store, &numbered(from, from + 99)).await;
+        }
+    };
+
+    let (exit, printed, said) = followed(
+        &store,
+        &["long", "--after", "10", "--limit", "2490"],
+        others,
+    )
+    .await;
+
+    assert_eq!(exit, Exit::Done);
+    let seqs: Vec<u64> = printed
+        .lines()
+        .map(|line| line.split('\t').next().unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(seqs, (11..=2_500).collect::<Vec<_>>());
+    assert_eq!(said, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prune_ends_what_follows() {
+    let store = sample::store().await;
+    let others = async {
+        sample::drained(&store).await;
+        let run = sample::key("acme", "nightly-1");
+        dvt_contracts::RunStateStore::prune_run(&store, &run)
+            .await
+            .unwrap();
+    };
+
+    let (exit, printed, said) = followed(
+        &store,
+        &["nightly-1", "--tenant", "acme", "--after", "6"],
+        others,
+    )
+    .await;
+
+    assert_eq!((exit, printed.as_str()), (Exit::Done, ""));
+    assert_eq!(
+        said,
+        "the run was pruned at 2026-12-01T00:00:00.000000Z: its 6 events are gone\n"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_stops_when_told() {
+    let store = sample::store().await;
+    let (mut console, printed, _) = Console::kept(false);
+    let mut log = Log::new(&args(&["nightly-1", "--tenant", "acme"]));
+    let stop = tokio::time::sleep(std::time::Duration::from_secs(60));
+
+    let exit = follow::run(&store, None, &mut log, &mut console, stop).await;
+
+    assert_eq!(exit.unwrap(), Exit::Done);
+    assert_eq!(printed.text().lines().count(), 6);
+    let mut log = Log::new(&args(&["nightly-2", "--tenant", "beta"]));
+    let stop = std::future::pending();
+    let missing = follow::run(&store, None, &mut log, &mut console, stop).await;
+    assert_eq!(missing.unwrap_err().exit(), Exit::NotFound);
 }

@@ -15,9 +15,12 @@ mod database;
 mod doctor;
 mod drain;
 mod errors;
+mod follow;
 mod migrate;
 mod outbox;
 mod outbox_killed;
+#[path = "../../../dvt-adapter-postgres/tests/it/own_server.rs"]
+mod own_server;
 #[path = "../common/ran.rs"]
 mod ran;
 mod reading;
@@ -25,6 +28,11 @@ mod round_trip;
 mod same_as_memory;
 
 use self::database::Database;
+
+/// What the server of a test's own calls it.
+mod server {
+    pub(crate) use crate::database::random_schema as random_name;
+}
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -70,6 +78,7 @@ fn trials(url: &str) -> Vec<Trial> {
             migrate::the_dump_is_what_migrating_does,
             migrate::a_refusal_is_a_failure_of_the_store,
             migrate::killed_after_any_line_it_goes_on_where_it_was,
+            follow::each_event_comes_once_also_across_a_crash_of_the_server,
         ]
     );
     let on_a_store = trials!(

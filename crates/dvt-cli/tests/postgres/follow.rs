@@ -1,0 +1,109 @@
+//! `dvt events --follow` and `dvt record --follow` while the server goes and comes.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use crate::database::{Database, Ran, bare};
+use crate::own_server::OwnServer;
+
+/// However slow the machine is.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn on(server: &OwnServer, args: &[&str]) -> Command {
+    let mut command = bare(args);
+    command.env("DATABASE_URL", server.url());
+    command
+}
+
+/// Records the notes `from` to `to`.
+fn record(server: &OwnServer, from: u64, to: u64) {
+    let mut child = on(server, &["record", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = String::new();
+    for number in from..=to {
+        lines += &format!(
+            r#"{{"tenant_id":"default","project_id":"p","environment_id":"e","run_id":"long","plan_id":"plan","plan_version":"1","event_type":"Noted","emitted_at":"2026-01-02T03:04:05Z","idempotency_key":"{number}"}}"#
+        );
+        lines.push('\n');
+    }
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(lines.as_bytes())
+        .unwrap();
+    Ran::from(child.wait_with_output().unwrap()).done();
+}
+
+/// The lines of a child's standard output, as they come.
+fn lines(child: &mut Child) -> Receiver<String> {
+    let (give, take) = channel();
+    let out = BufReader::new(child.stdout.take().unwrap());
+    std::thread::spawn(move || {
+        for line in out.lines() {
+            if give.send(line.unwrap()).is_err() {
+                break;
+            }
+        }
+    });
+    take
+}
+
+/// The next seqs that a follower prints.
+fn seqs(lines: &Receiver<String>, count: usize) -> Vec<u64> {
+    (0..count)
+        .map(|_| {
+            let line = lines.recv_timeout(PATIENCE).unwrap();
+            let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+            event["run_seq"].as_u64().unwrap()
+        })
+        .collect()
+}
+
+fn interrupt(child: &Child) {
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(sent.success());
+}
+
+pub(crate) fn each_event_comes_once_also_across_a_crash_of_the_server(_: &Database) {
+    let Some(server) = OwnServer::start() else {
+        return;
+    };
+    Ran::from(on(&server, &["migrate"]).output().unwrap()).done();
+    record(&server, 1, 1_100);
+    let mut follower = on(&server, &["events", "long", "--follow", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let printed = lines(&mut follower);
+
+    assert_eq!(seqs(&printed, 1_100), (1..=1_100).collect::<Vec<_>>());
+    for round in 0..3 {
+        let head = 1_100 + round * 20;
+        record(&server, head + 1, head + 10);
+        server.crash_and_restart();
+        record(&server, head + 11, head + 20);
+        let expected: Vec<_> = (head + 1..=head + 20).collect();
+        assert_eq!(seqs(&printed, 20), expected, "round {round}");
+    }
+    interrupt(&follower);
+
+    let mut said = String::new();
+    let mut err = follower.stderr.take().unwrap();
+    err.read_to_string(&mut said).unwrap();
+    assert_eq!(follower.wait().unwrap().code(), Some(0), "{said}");
+    assert!(printed.recv().is_err(), "nothing more");
+    // It may have looked at no time at which the server was away.
+    for line in said.lines() {
+        let is_trouble = line.ends_with("; trying again") || line == "the store answers again";
+        assert!(is_trouble, "{said}");
+    }
+}
