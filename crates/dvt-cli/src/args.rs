@@ -11,6 +11,7 @@ mod diff;
 mod doctor;
 mod export;
 mod outbox;
+mod prune;
 mod reading;
 mod relay;
 mod show;
@@ -24,6 +25,7 @@ pub(crate) use self::outbox::{
     DeadLettersArgs, OperatorArgs, OutboxArgs, OutboxCommand, ParkArgs, RetargetArgs, RetryArgs,
     RunWait, SkipArgs, StatusArgs, operator_text,
 };
+pub(crate) use self::prune::PruneArgs;
 pub(crate) use self::reading::{EventsArgs, RunsArgs};
 pub(crate) use self::relay::{DrainArgs, RelayArgs, SinkArgs, WebhookMode};
 pub(crate) use self::show::ShowArgs;
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Look at a database on PostgreSQL as the place of a store, and say what to mend.
     Doctor(DoctorArgs),
+    /// Remove the events of runs that ended long ago; only say which, unless told --yes.
+    Prune(PruneArgs),
     /// Deliver events to a bus, a webhook or standard output as they come.
     Relay(Box<RelayArgs>),
     /// Deliver all that is due to standard output, and acknowledge it.

@@ -92,9 +92,8 @@ impl Page {
         writeln!(self)
     }
 
-    /// A page without colours that writes where a test can look.
-    #[cfg(test)]
-    pub(crate) fn plain(writer: impl Write + Send + 'static) -> Self {
+    /// A page for a file: nobody looks, and nothing is coloured.
+    pub(crate) fn to_file(writer: impl Write + Send + 'static) -> Self {
         Self {
             writer: SharedWriter::new(writer),
             paint: Paint(false),
@@ -136,7 +135,7 @@ impl Page {
         let page = Self {
             is_terminal,
             width,
-            ..Self::plain(written.clone())
+            ..Self::to_file(written.clone())
         };
         (page, written)
     }

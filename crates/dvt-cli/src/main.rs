@@ -19,6 +19,8 @@ mod key;
 mod listing;
 mod migrate;
 mod outbox;
+mod progress_line;
+mod prune;
 mod reader;
 mod record;
 mod record_line;
@@ -70,6 +72,7 @@ fn run(args: Args, console: &mut Console) -> Result<Exit, Failure> {
             Command::Export(args) => export::command(&args, console).await,
             Command::Verify(args) => verify::command(&args, console).await,
             Command::Doctor(args) => doctor::command(&args, console).await,
+            Command::Prune(args) => prune::command(&args, console).await,
             Command::Relay(args) => relay::command(&args, console).await,
             Command::Drain(args) => drain::command(&args, console).await,
             Command::Outbox(args) => outbox::command(&args, console).await,

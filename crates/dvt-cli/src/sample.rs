@@ -91,7 +91,7 @@ pub(crate) async fn fill(store: &MemoryStore, lines: &[String]) {
         stream: text.as_bytes(),
     };
     let mut tally = Tally::default();
-    let mut page = Page::plain(std::io::sink());
+    let mut page = Page::to_file(std::io::sink());
     record(
         input,
         &mut NdjsonReader::default(),

@@ -48,7 +48,7 @@ async fn store() -> MemoryStore {
         stream: lines.as_bytes(),
     };
     let (store, mut tally) = (MemoryStore::new(), Tally::default());
-    let mut page = Page::plain(Vec::new());
+    let mut page = Page::to_file(Vec::new());
     record(
         input,
         &mut NdjsonReader::default(),

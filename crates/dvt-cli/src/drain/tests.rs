@@ -119,7 +119,7 @@ async fn payloads_keep_their_bytes_and_lines_stay_whole() {
 async fn a_closed_pipe_acknowledges_nothing() {
     let store = store(&["1", "2", "3"]).await;
     let (mut console, _, _) = Console::kept(false);
-    console.out = Page::plain(Pipe { room: 500 });
+    console.out = Page::to_file(Pipe { room: 500 });
     let failure = to_ndjson(Arc::new(store.clone()), &mut console)
         .await
         .unwrap_err();

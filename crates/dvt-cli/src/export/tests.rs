@@ -99,7 +99,7 @@ async fn recorded(store: &dyn Store, lines: &str) -> Tally {
         size: None,
         stream: lines.as_bytes(),
     };
-    let (mut tally, mut page) = (Tally::default(), Page::plain(Vec::new()));
+    let (mut tally, mut page) = (Tally::default(), Page::to_file(Vec::new()));
     record(
         input,
         &mut NdjsonReader::default(),

@@ -27,7 +27,7 @@ async fn recorded(store: &dyn RunStateStore, lines: &[String]) -> (Tally, Result
         stream: text.as_bytes(),
     };
     let mut tally = Tally::default();
-    let mut page = Page::plain(io::sink());
+    let mut page = Page::to_file(io::sink());
     let outcome = record(
         input,
         &mut NdjsonReader::default(),
@@ -194,7 +194,7 @@ async fn an_input_that_breaks_off_keeps_what_came_before() {
         stream: text.as_bytes().chain(Broken),
     };
     let mut tally = Tally::default();
-    let mut page = Page::plain(io::sink());
+    let mut page = Page::to_file(io::sink());
     let reader = &mut NdjsonReader::default();
     let failure = record(input, reader, &store, &mut page, &mut tally)
         .await
@@ -249,7 +249,7 @@ async fn a_gigabyte_of_different_events_takes_no_more_memory_than_a_tenth_of_the
             stream,
         };
         let mut tally = Tally::default();
-        let mut page = Page::plain(io::sink());
+        let mut page = Page::to_file(io::sink());
         let reader = &mut NdjsonReader::default();
         record(input, reader, &store, &mut page, &mut tally)
             .await
