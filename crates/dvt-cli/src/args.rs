@@ -82,6 +82,7 @@ Examples:
   dvt record events.ndjson --show
   dbt build --log-format json --log-level debug | dvt record - --format dbt --show
   dvt record events.ndjson --drain > delivered.ndjson
+  dvt record logs/dbt.log --format dbt --follow
   dvt record events.ndjson --store postgres://dvt@localhost/dvt
 
 Recording the same input again appends nothing: every event is known by its idempotency key.
@@ -104,6 +105,11 @@ pub(crate) struct RecordArgs {
     /// Where the runs ran; only with `--format dbt`. [default: default]
     #[arg(long, value_name = "ID")]
     pub(crate) environment: Option<EnvironmentId>,
+    /// Go on with the lines that the file gets, until ctrl-c, and wait for a store that is away.
+    ///
+    /// Standard input is read as it comes in any case.
+    #[arg(long)]
+    pub(crate) follow: bool,
     /// Show each recorded run: its steps, and a timeline drawn to scale.
     #[arg(long)]
     pub(crate) show: bool,

@@ -10,7 +10,7 @@ use crate::args::DemoArgs;
 use crate::console::{Console, Page, Tint};
 use crate::failure::{Exit, Failure};
 use crate::reader::{DbtOptions, DbtReader};
-use crate::record::{Input, Tally, record};
+use crate::record::{Input, Patience, Tally, record};
 use crate::{drain, show, store, text};
 
 /// The complete log of one `dbt build`, as dbt wrote it; `demo/README.md` tells how it was made.
@@ -66,7 +66,7 @@ async fn record_log(store: &impl RunStateStore, err: &mut Page) -> Result<Tally,
         stream: LOG,
     };
     let mut tally = Tally::default();
-    record(input, &mut reader, store, err, &mut tally).await?;
+    record(input, &mut reader, store, err, &mut tally, Patience::None).await?;
     Ok(tally)
 }
 

@@ -162,20 +162,15 @@ impl Failure {
         }
     }
 
-    /// Whether the store may do the same later: it is away, or nobody knows what it did.
-    pub(crate) fn may_pass(&self) -> bool {
-        let class = match self {
-            Self::Store(error) => error.class(),
-            Self::Outbox(error) => error.class(),
-            _ => return false,
-        };
-        matches!(class, ErrorClass::Transient | ErrorClass::Unknown)
-    }
-
     /// Whether the reader of our output has simply gone away, as `head` does. That needs no words.
     pub(crate) fn is_quiet(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
+}
+
+/// Whether a call that may be repeated may be answered later: the store is away, or nobody knows what it did.
+pub(crate) fn may_pass(class: ErrorClass) -> bool {
+    matches!(class, ErrorClass::Transient | ErrorClass::Unknown)
 }
 
 /// An error with its causes on one line: adapters put the useful part into the source.

@@ -3,13 +3,16 @@
 use dvt_contracts::{Event, ProviderRef, RunKey, RunMetadata};
 
 mod dbt;
+mod feed;
 mod json_error;
 mod lines;
 mod ndjson;
+mod tail;
 
 pub(crate) use self::dbt::{DbtOptions, DbtReader};
-pub(crate) use self::lines::Lines;
+pub(crate) use self::feed::{Fed, FedLine, Feed};
 pub(crate) use self::ndjson::NdjsonReader;
+pub(crate) use self::tail::Tail;
 
 /// What a format makes of its lines.
 pub(crate) trait Reader: std::fmt::Debug + Send {

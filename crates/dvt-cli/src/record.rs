@@ -8,16 +8,19 @@ use dvt_contracts::{EnvironmentId, InvalidIdentifier, Store, TenantId};
 use crate::args::{Format, RecordArgs};
 use crate::console::{Console, Page};
 use crate::failure::{Exit, Failure};
-use crate::reader::{DbtOptions, DbtReader, NdjsonReader, Reader};
+use crate::reader::{DbtOptions, DbtReader, NdjsonReader, Reader, Tail};
+use crate::stop::StopSignals;
 use crate::{drain, show, store};
 
 mod batch;
+mod patience;
 mod progress;
 mod recorder;
 mod runs;
 mod summary;
 mod tally;
 
+pub(crate) use self::patience::Patience;
 pub(crate) use self::recorder::{Input, record};
 pub(crate) use self::summary::Steps;
 pub(crate) use self::tally::Tally;
@@ -27,8 +30,13 @@ pub(crate) async fn command(args: &RecordArgs, console: &mut Console) -> Result<
     let mut reader = reader(args)?;
     let input = open(args)?;
     let store = store::open(&args.store).await?;
+    let patience = match args.follow {
+        true => Patience::Until(StopSignals::listen().map_err(Failure::Runtime)?.shared()),
+        false => Patience::None,
+    };
     let mut tally = Tally::default();
-    let recorded = record(input, &mut *reader, &*store, &mut console.err, &mut tally).await;
+    let err = &mut console.err;
+    let recorded = record(input, &mut *reader, &*store, err, &mut tally, patience).await;
     // Whatever was recorded before a failure is there, so it is told.
     let told = tell(args, &tally, &*store, console, recorded.is_ok()).await;
     if let Some(hint) = reader.hint() {
@@ -146,14 +154,13 @@ fn open(args: &RecordArgs) -> Result<Input<Box<dyn Read + Send>>, Failure> {
             return Err(io::Error::other("expected a file, found a directory"));
         }
         let size = metadata.is_file().then_some(metadata.len());
-        Ok((file, size))
+        Ok(match args.follow {
+            true => (Box::new(Tail::new(file)?) as Box<dyn Read + Send>, None),
+            false => (Box::new(file) as Box<dyn Read + Send>, size),
+        })
     };
     match open() {
-        Ok((file, size)) => Ok(Input {
-            name,
-            size,
-            stream: Box::new(file),
-        }),
+        Ok((stream, size)) => Ok(Input { name, size, stream }),
         Err(source) => Err(Failure::Input { name, source }),
     }
 }

@@ -8,7 +8,7 @@ use dvt_contracts::{RunKey, RunStateStore as _};
 use crate::console::{Console, Page};
 use crate::drain;
 use crate::reader::NdjsonReader;
-use crate::record::{Input, Tally, record};
+use crate::record::{Input, Patience, Tally, record};
 
 /// When the store says that everything happened.
 pub(crate) const PERSISTED_AT: &str = "2026-12-01T00:00:00Z";
@@ -88,7 +88,7 @@ pub(crate) async fn fill(store: &MemoryStore, lines: &[String]) {
     let input = Input {
         name: "sample".into(),
         size: None,
-        stream: text.as_bytes(),
+        stream: std::io::Cursor::new(text),
     };
     let mut tally = Tally::default();
     let mut page = Page::to_file(std::io::sink());
@@ -98,6 +98,7 @@ pub(crate) async fn fill(store: &MemoryStore, lines: &[String]) {
         store,
         &mut page,
         &mut tally,
+        Patience::None,
     )
     .await
     .unwrap();

@@ -1,10 +1,24 @@
 use std::io;
 
+use tokio::sync::watch;
+
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a shell reports of a process that ctrl-c ended.
 const INTERRUPTED: i32 = 130;
+
+/// Somebody asked this process to end, or will.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Completes when it has been asked for.
+    pub(crate) async fn asked(&mut self) {
+        // Without the task that listens nobody can ask, and nothing should wait.
+        let _ = self.0.wait_for(|asked| *asked).await;
+    }
+}
 
 /// The signals that ask this process to end: ctrl-c, and SIGTERM where there is one.
 #[derive(Debug)]
@@ -33,6 +47,17 @@ impl StopSignals {
             self.next().await;
             std::process::exit(INTERRUPTED);
         });
+    }
+
+    /// The same for several that wait for it.
+    pub(crate) fn shared(self) -> Stop {
+        let (asked, waiting) = watch::channel(false);
+        tokio::spawn(async move {
+            self.asked().await;
+            // Nobody may wait any more.
+            let _ = asked.send(true);
+        });
+        Stop(waiting)
     }
 
     #[cfg(unix)]

@@ -1,7 +1,8 @@
+use std::error::Error;
 use std::io::Write as _;
 
 use crate::console::Page;
-use crate::failure::Failure;
+use crate::failure::chain;
 use crate::text;
 
 /// A store that does not answer for a while: said once, and once more when it is over.
@@ -12,11 +13,11 @@ pub(crate) struct Trouble {
 
 impl Trouble {
     /// It failed, and is asked again.
-    pub(crate) fn tell(&mut self, failure: &Failure, err: &mut Page) {
+    pub(crate) fn tell(&mut self, error: &dyn Error, err: &mut Page) {
         if std::mem::replace(&mut self.is_told, true) {
             return;
         }
-        let words = failure.to_string();
+        let words = chain(error);
         let _ = writeln!(err, "{}; trying again", text::one_line(&words));
     }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::args::StoreArgs;
 use crate::console::Page;
 use crate::reader::NdjsonReader;
-use crate::record::{Input, Tally, record};
+use crate::record::{Input, Patience, Tally, record};
 
 fn args(second: &str, at_least: f64, json: bool) -> DiffArgs {
     DiffArgs {
@@ -45,7 +45,7 @@ async fn store() -> MemoryStore {
     let input = Input {
         name: "lines".into(),
         size: None,
-        stream: lines.as_bytes(),
+        stream: std::io::Cursor::new(lines),
     };
     let (store, mut tally) = (MemoryStore::new(), Tally::default());
     let mut page = Page::to_file(Vec::new());
@@ -55,6 +55,7 @@ async fn store() -> MemoryStore {
         &store,
         &mut page,
         &mut tally,
+        Patience::None,
     )
     .await
     .unwrap();

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::{Log, tell_pruned};
 use crate::console::{Console, Page};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, may_pass};
 use crate::trouble::Trouble;
 
 /// How often the log is looked at if nothing hints at new events.
@@ -56,7 +56,7 @@ async fn follow(
             Ok(true) => return Ok(Exit::Done),
             Ok(false) => trouble.is_over(err),
             // A log is only read here: nothing can have happened twice.
-            Err(failure) if failure.may_pass() => trouble.tell(&failure, err),
+            Err(Failure::Store(error)) if may_pass(error.class()) => trouble.tell(&error, err),
             Err(failure) => return Err(failure),
         }
         tokio::select! {

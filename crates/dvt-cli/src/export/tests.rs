@@ -9,7 +9,7 @@ use dvt_contracts::{
 use super::*;
 use crate::args::StoreArgs;
 use crate::reader::NdjsonReader;
-use crate::record::{Input, Tally, record};
+use crate::record::{Input, Patience, Tally, record};
 
 /// What JSON allows and most readers would change: odd numbers, doubled keys, line breaks, escapes.
 const PAYLOADS: [&str; 7] = [
@@ -97,7 +97,7 @@ async fn recorded(store: &dyn Store, lines: &str) -> Tally {
     let input = Input {
         name: "the export".into(),
         size: None,
-        stream: lines.as_bytes(),
+        stream: std::io::Cursor::new(lines.to_owned()),
     };
     let (mut tally, mut page) = (Tally::default(), Page::to_file(Vec::new()));
     record(
@@ -106,6 +106,7 @@ async fn recorded(store: &dyn Store, lines: &str) -> Tally {
         store,
         &mut page,
         &mut tally,
+        Patience::None,
     )
     .await
     .unwrap();

@@ -62,9 +62,9 @@ impl<R: Read> Lines<R> {
         self.bytes
     }
 
-    /// The number of the last line read.
-    pub(crate) fn number(&self) -> u64 {
-        self.number
+    /// Whether the next line is here, so that reading it waits for nothing.
+    pub(crate) fn has_line_at_hand(&self) -> bool {
+        self.input.buffer().contains(&b'\n')
     }
 
     /// The next line; `None` at the end of the input.

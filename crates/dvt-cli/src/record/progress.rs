@@ -47,6 +47,12 @@ impl<'a> Progress<'a> {
         let _ = self.page.flush();
     }
 
+    /// Where to say something else: the line is taken away for it.
+    pub(super) fn page(&mut self) -> &mut Page {
+        self.clear();
+        self.page
+    }
+
     /// Tells of a rejected line.
     pub(super) fn rejected(&mut self, line: u64, reason: &str) {
         self.told += 1;

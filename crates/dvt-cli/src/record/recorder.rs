@@ -6,12 +6,13 @@ use dvt_contracts::{
 };
 
 use super::batch::{Batch, Part, Source};
+use super::patience::Patience;
 use super::progress::Progress;
 use super::runs::{KnownRun, KnownRuns};
 use super::tally::Tally;
 use crate::console::Page;
 use crate::failure::Failure;
-use crate::reader::{Item, Lines, Reader, Record};
+use crate::reader::{Fed, FedLine, Feed, Item, Reader, Record};
 
 /// What to read.
 #[derive(Debug)]
@@ -28,12 +29,16 @@ pub(crate) struct Input<R> {
 const LINES_PER_LOOK: u64 = 256;
 
 /// Records an input and counts in `tally`, which also tells how far it came if it fails.
-pub(crate) async fn record<R: Read + Send>(
+///
+/// What was read is sent when a call is full or the input pauses. A stop ends it as if the input had ended, but for what a
+/// reader holds back for later lines.
+pub(crate) async fn record<R: Read + Send + 'static>(
     input: Input<R>,
     reader: &mut dyn Reader,
     store: &dyn RunStateStore,
     page: &mut Page,
     tally: &mut Tally,
+    patience: Patience,
 ) -> Result<(), Failure> {
     let progress = Progress::new(page, input.size);
     let (known, batch) = Default::default();
@@ -43,6 +48,7 @@ pub(crate) async fn record<R: Read + Send>(
         batch,
         tally,
         progress,
+        patience,
     };
     let outcome = recorder.run(input, reader).await;
     recorder.progress.clear();
@@ -56,36 +62,34 @@ struct Recorder<'a> {
     batch: Batch,
     tally: &'a mut Tally,
     progress: Progress<'a>,
+    patience: Patience,
 }
 
 impl Recorder<'_> {
-    async fn run<R: Read + Send>(
+    async fn run<R: Read + Send + 'static>(
         &mut self,
         input: Input<R>,
         reader: &mut dyn Reader,
     ) -> Result<(), Failure> {
-        let mut lines = Lines::new(input.stream, reader.line_limit());
+        let unreadable = |source| Failure::Input {
+            name: input.name.clone(),
+            source,
+        };
+        let mut feed = Feed::start(input.stream, reader.line_limit()).map_err(unreadable)?;
         let mut items = Vec::new();
         let end = loop {
-            match lines.next_line() {
-                Ok(Some(line)) => match line.text {
-                    Ok(text) if text.trim_ascii().is_empty() => self.tally.blank += 1,
-                    Ok(text) => reader.line(line.number, text, &mut items),
-                    Err(bad) => items.push(Item::Rejected {
-                        line: line.number,
-                        reason: bad.to_string(),
-                    }),
-                },
-                Ok(None) => break Ok(()),
-                Err(source) => {
-                    break Err(Failure::Input {
-                        name: input.name,
-                        source,
-                    });
-                }
+            let next = tokio::select! {
+                biased;
+                next = feed.next() => next,
+                () = self.patience.stopped() => break Ok(false),
+            };
+            match next {
+                Ok(Fed::Line(line)) => self.read(line, reader, &mut items),
+                Ok(Fed::Pause) => self.flush().await?,
+                Ok(Fed::End) => break Ok(true),
+                Err(source) => break Err(unreadable(source)),
             }
-            self.tally.lines = lines.number();
-            self.tally.bytes = lines.bytes();
+            self.tally.bytes = feed.bytes();
             for item in items.drain(..) {
                 self.take(item).await?;
             }
@@ -93,15 +97,27 @@ impl Recorder<'_> {
                 self.progress.draw(self.tally.lines, self.tally.bytes);
             }
         };
-        if end.is_ok() {
-            // Not after a failure: what is held back for later lines would be decided without them.
+        if let Ok(true) = end {
+            // Not before the end: what is held back for later lines would be decided without them.
             reader.finish(&mut items);
         }
         for item in items {
             self.take(item).await?;
         }
         self.flush().await?;
-        end
+        end.map(|_| ())
+    }
+
+    fn read(&mut self, line: FedLine, reader: &mut dyn Reader, items: &mut Vec<Item>) {
+        self.tally.lines = line.number;
+        match line.text {
+            Ok(text) if text.trim_ascii().is_empty() => self.tally.blank += 1,
+            Ok(text) => reader.line(line.number, &text, items),
+            Err(bad) => items.push(Item::Rejected {
+                line: line.number,
+                reason: bad.to_string(),
+            }),
+        }
     }
 
     async fn take(&mut self, item: Item) -> Result<(), Failure> {
@@ -150,7 +166,7 @@ impl Recorder<'_> {
         if self.known.get(run).is_none() {
             let found = match run_seq {
                 // A first event with another number is wrong, and a wrong line makes no run.
-                Some(seq) if seq != 1 => look_up(self.store, run, seq).await?,
+                Some(seq) if seq != 1 => self.look_up(run, seq).await?,
                 _ => Ok(self.bootstrap(run, metadata).await?),
             };
             match found {
@@ -177,7 +193,9 @@ impl Recorder<'_> {
             metadata: metadata.clone(),
             events: Vec::new(),
         };
-        match self.store.bootstrap_run(&request).await {
+        let store = self.store;
+        let made = async || store.bootstrap_run(&request).await;
+        match self.patience.answer(&mut self.progress, made).await {
             Ok(outcome) => {
                 self.tally.created += u64::from(outcome.created);
                 Ok(KnownRun::Open {
@@ -185,10 +203,31 @@ impl Recorder<'_> {
                     provider_ref: None,
                 })
             }
-            Err(StoreError::RunAlreadyExists { run }) => Ok(known(self.store.get_run(&run).await?)),
+            Err(StoreError::RunAlreadyExists { run }) => Ok(known(self.get_run(&run).await?)),
             Err(error @ StoreError::RunPruned { .. }) => Ok(KnownRun::Closed {
                 reason: error.to_string(),
             }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn get_run(&mut self, run: &RunKey) -> Result<RunRecord, StoreError> {
+        let store = self.store;
+        let got = async || store.get_run(run).await;
+        self.patience.answer(&mut self.progress, got).await
+    }
+
+    /// What is known about a run that no line may make.
+    async fn look_up(
+        &mut self,
+        run: &RunKey,
+        seq: u64,
+    ) -> Result<Result<KnownRun, String>, Failure> {
+        match self.get_run(run).await {
+            Ok(record) => Ok(Ok(known(record))),
+            Err(StoreError::RunNotFound { .. }) => Ok(Err(format!(
+                "run_seq {seq} found, expected 1: run {run} has no events yet"
+            ))),
             Err(error) => Err(error.into()),
         }
     }
@@ -228,7 +267,9 @@ impl Recorder<'_> {
             .into_iter()
             .map(|part| (part.request, part.sources))
             .unzip();
-        let replies = self.store.append_batch(&requests).await?;
+        let store = self.store;
+        let sent = async || store.append_batch(&requests).await;
+        let replies = self.patience.answer(&mut self.progress, sent).await?;
         if replies.len() != requests.len() {
             let found = format!("{} requests, {} replies", requests.len(), replies.len());
             return Err(StoreError::bug("append_batch", found).into());
@@ -284,7 +325,9 @@ impl Recorder<'_> {
             }
             *provider_ref = Some(given.clone());
         }
-        Ok(self.store.save_provider_ref(run, &given).await?)
+        let store = self.store;
+        let saved = async || store.save_provider_ref(run, &given).await;
+        Ok(self.patience.answer(&mut self.progress, saved).await?)
     }
 
     fn refuse(&mut self, part: &Part, error: &AppendError) {
@@ -300,21 +343,6 @@ impl Recorder<'_> {
             };
             self.reject(source.line, &reason);
         }
-    }
-}
-
-/// What is known about a run that no line may make.
-async fn look_up(
-    store: &dyn RunStateStore,
-    run: &RunKey,
-    seq: u64,
-) -> Result<Result<KnownRun, String>, Failure> {
-    match store.get_run(run).await {
-        Ok(record) => Ok(Ok(known(record))),
-        Err(StoreError::RunNotFound { .. }) => Ok(Err(format!(
-            "run_seq {seq} found, expected 1: run {run} has no events yet"
-        ))),
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -24,7 +24,7 @@ async fn recorded(store: &dyn RunStateStore, lines: &[String]) -> (Tally, Result
     let input = Input {
         name: "test".into(),
         size: None,
-        stream: text.as_bytes(),
+        stream: std::io::Cursor::new(text),
     };
     let mut tally = Tally::default();
     let mut page = Page::to_file(io::sink());
@@ -34,6 +34,7 @@ async fn recorded(store: &dyn RunStateStore, lines: &[String]) -> (Tally, Result
         store,
         &mut page,
         &mut tally,
+        Patience::None,
     )
     .await;
     let accounted =
@@ -191,12 +192,12 @@ async fn an_input_that_breaks_off_keeps_what_came_before() {
     let input = Input {
         name: "test".into(),
         size: None,
-        stream: text.as_bytes().chain(Broken),
+        stream: io::Cursor::new(text).chain(Broken),
     };
     let mut tally = Tally::default();
     let mut page = Page::to_file(io::sink());
     let reader = &mut NdjsonReader::default();
-    let failure = record(input, reader, &store, &mut page, &mut tally)
+    let failure = record(input, reader, &store, &mut page, &mut tally, Patience::None)
         .await
         .unwrap_err();
     assert_eq!(failure.exit().code(), 3);
@@ -251,7 +252,7 @@ async fn a_gigabyte_of_different_events_takes_no_more_memory_than_a_tenth_of_the
         let mut tally = Tally::default();
         let mut page = Page::to_file(io::sink());
         let reader = &mut NdjsonReader::default();
-        record(input, reader, &store, &mut page, &mut tally)
+        record(input, reader, &store, &mut page, &mut tally, Patience::None)
             .await
             .unwrap();
         peaks.push(peak_kilobytes());

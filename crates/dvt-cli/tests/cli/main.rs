@@ -9,6 +9,7 @@
 mod common;
 mod dbt;
 mod drain;
+mod follow;
 mod key;
 mod killed;
 mod migrate;

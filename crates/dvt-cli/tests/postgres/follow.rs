@@ -25,6 +25,13 @@ fn record(server: &OwnServer, from: u64, to: u64) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(notes(from, to).as_bytes()).unwrap();
+    drop(stdin);
+    Ran::from(child.wait_with_output().unwrap()).done();
+}
+
+fn notes(from: u64, to: u64) -> String {
     let mut lines = String::new();
     for number in from..=to {
         lines += &format!(
@@ -32,13 +39,7 @@ fn record(server: &OwnServer, from: u64, to: u64) {
         );
         lines.push('\n');
     }
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(lines.as_bytes())
-        .unwrap();
-    Ran::from(child.wait_with_output().unwrap()).done();
+    lines
 }
 
 /// The lines of a child's standard output, as they come.
@@ -105,5 +106,66 @@ pub(crate) fn each_event_comes_once_also_across_a_crash_of_the_server(_: &Databa
     for line in said.lines() {
         let is_trouble = line.ends_with("; trying again") || line == "the store answers again";
         assert!(is_trouble, "{said}");
+    }
+}
+
+pub(crate) fn a_recording_that_follows_waits_for_a_server_that_crashed(_: &Database) {
+    let Some(server) = OwnServer::start() else {
+        return;
+    };
+    Ran::from(on(&server, &["migrate"]).output().unwrap()).done();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("growing");
+    std::fs::write(&path, "").unwrap();
+    let recording = on(&server, &["record", "--follow", "--json"])
+        .arg(&path)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    append(&path, 1, 1);
+    until(|| {
+        let shown = on(&server, &["show", "long"]).output().unwrap();
+        shown.status.success()
+    });
+    let mut follower = on(&server, &["events", "long", "--follow", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let printed = lines(&mut follower);
+    assert_eq!(seqs(&printed, 1), [1]);
+
+    for round in 0..3 {
+        let (from, to) = (round * 1_000 + 2, round * 1_000 + 1_001);
+        append(&path, from, to);
+        server.crash_and_restart();
+        assert!(
+            seqs(&printed, 1_000) == (from..=to).collect::<Vec<_>>(),
+            "round {round}"
+        );
+    }
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+    interrupt(&recording);
+
+    let ran = Ran::from(recording.wait_with_output().unwrap()).done();
+    let summary = ran.json();
+    // What was stored although its answer was lost comes back as a duplicate.
+    let told = |name: &str| summary[name].as_u64().unwrap();
+    assert_eq!(told("appended") + told("duplicates"), 3_001, "{summary}");
+    assert_eq!(told("rejected"), 0, "{summary}");
+}
+
+/// Notes, as lines at the end of a file.
+fn append(path: &std::path::Path, from: u64, to: u64) {
+    let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+    file.write_all(notes(from, to).as_bytes()).unwrap();
+}
+
+fn until(mut look: impl FnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !look() {
+        assert!(begun.elapsed() < PATIENCE);
     }
 }

@@ -79,6 +79,7 @@ fn trials(url: &str) -> Vec<Trial> {
             migrate::a_refusal_is_a_failure_of_the_store,
             migrate::killed_after_any_line_it_goes_on_where_it_was,
             follow::each_event_comes_once_also_across_a_crash_of_the_server,
+            follow::a_recording_that_follows_waits_for_a_server_that_crashed,
         ]
     );
     let on_a_store = trials!(
