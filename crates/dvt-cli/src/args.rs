@@ -83,6 +83,7 @@ Examples:
   dbt build --log-format json --log-level debug | dvt record - --format dbt --show
   dvt record events.ndjson --drain > delivered.ndjson
   dvt record logs/dbt.log --format dbt --follow
+  dbt retry --log-format json --log-level debug | dvt record - --format dbt --run RUN
   dvt record events.ndjson --store postgres://dvt@localhost/dvt
 
 Recording the same input again appends nothing: every event is known by its idempotency key.
@@ -105,6 +106,10 @@ pub(crate) struct RecordArgs {
     /// Where the runs ran; only with `--format dbt`. [default: default]
     #[arg(long, value_name = "ID")]
     pub(crate) environment: Option<EnvironmentId>,
+    /// The run that the invocations of the input continue, such as a `dbt retry` the run that failed;
+    /// only with `--format dbt`. [default: each invocation is a run of its own]
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<RunId>,
     /// Go on with the lines that the file gets, until ctrl-c, and wait for a store that is away.
     ///
     /// Standard input is read as it comes in any case.

@@ -9,7 +9,7 @@ mod lines;
 mod ndjson;
 mod tail;
 
-pub(crate) use self::dbt::{DbtOptions, DbtReader};
+pub(crate) use self::dbt::{Continuation, DbtOptions, DbtReader};
 pub(crate) use self::feed::{Fed, FedLine, Feed};
 pub(crate) use self::ndjson::NdjsonReader;
 pub(crate) use self::tail::Tail;

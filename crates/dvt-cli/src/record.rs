@@ -3,12 +3,14 @@
 use std::fs::File;
 use std::io::{self, Read, Write as _};
 
-use dvt_contracts::{EnvironmentId, InvalidIdentifier, Store, TenantId};
+use dvt_contracts::{
+    EnvironmentId, InvalidIdentifier, MAX_PAGE, RunKey, Store, StoreError, TenantId,
+};
 
 use crate::args::{Format, RecordArgs};
 use crate::console::{Console, Page};
 use crate::failure::{Exit, Failure};
-use crate::reader::{DbtOptions, DbtReader, NdjsonReader, Reader, Tail};
+use crate::reader::{Continuation, DbtOptions, DbtReader, NdjsonReader, Reader, Tail};
 use crate::stop::StopSignals;
 use crate::{drain, show, store};
 
@@ -27,9 +29,10 @@ pub(crate) use self::tally::Tally;
 
 /// Runs the command.
 pub(crate) async fn command(args: &RecordArgs, console: &mut Console) -> Result<Exit, Failure> {
-    let mut reader = reader(args)?;
+    check(args)?;
     let input = open(args)?;
     let store = store::open(&args.store).await?;
+    let mut reader = reader(args, &*store).await?;
     let patience = match args.follow {
         true => Patience::Until(StopSignals::listen().map_err(Failure::Runtime)?.shared()),
         false => Patience::None,
@@ -104,21 +107,59 @@ async fn show_runs(tally: &Tally, store: &dyn Store, page: &mut Page) -> Result<
     Ok(())
 }
 
-fn reader(args: &RecordArgs) -> Result<Box<dyn Reader>, Failure> {
-    match args.format {
-        Format::Ndjson => {
-            let misplaced = [
-                ("--tenant", args.tenant.is_some()),
-                ("--environment", args.environment.is_some()),
-            ];
-            match misplaced.into_iter().find(|(_, is_given)| *is_given) {
-                Some((flag, _)) => Err(Failure::Usage(format!(
-                    "{flag} is for --format dbt: each NDJSON line names its own, so leave {flag} out"
-                ))),
-                None => Ok(Box::new(NdjsonReader::default())),
-            }
+/// Refuses options that say nothing about this input.
+fn check(args: &RecordArgs) -> Result<(), Failure> {
+    let (tenant, environment, run) = (&args.tenant, &args.environment, &args.run);
+    let misplaced = match args.format {
+        Format::Ndjson if tenant.is_some() => "--tenant",
+        Format::Ndjson if environment.is_some() => "--environment",
+        Format::Ndjson if run.is_some() => "--run",
+        Format::Dbt if environment.is_some() && run.is_some() => {
+            return Err(Failure::Usage(
+                "--environment is for new runs, and --run names one that is there: leave one out"
+                    .to_owned(),
+            ));
         }
-        Format::Dbt => Ok(Box::new(DbtReader::new(dbt_options(args)?))),
+        _ => return Ok(()),
+    };
+    Err(Failure::Usage(format!(
+        "{misplaced} is for --format dbt: each NDJSON line names its own, so leave {misplaced} out"
+    )))
+}
+
+async fn reader(args: &RecordArgs, store: &dyn Store) -> Result<Box<dyn Reader>, Failure> {
+    match (args.format, &args.run) {
+        (Format::Ndjson, _) => Ok(Box::new(NdjsonReader::default())),
+        (Format::Dbt, None) => Ok(Box::new(DbtReader::new(dbt_options(args)?))),
+        (Format::Dbt, Some(run_id)) => {
+            let options = dbt_options(args)?;
+            let run = RunKey::new(options.tenant_id.clone(), run_id.clone());
+            let continuation = continuation(store, &run)
+                .await
+                .map_err(Failure::of_named_run)?;
+            Ok(Box::new(DbtReader::continuing(options, continuation)))
+        }
+    }
+}
+
+/// What the run's log says about the invocations before.
+async fn continuation(store: &dyn Store, run: &RunKey) -> Result<Continuation, StoreError> {
+    let record = store.get_run(run).await?;
+    let mut continuation = Continuation::new(record.run, record.metadata);
+    let mut after = 0;
+    loop {
+        let page = store.list_events(run, after, MAX_PAGE).await?;
+        if let Some(pruned_at) = page.pruned_at {
+            let run = run.clone();
+            return Err(StoreError::RunPruned { run, pruned_at });
+        }
+        page.events
+            .iter()
+            .for_each(|event| continuation.fold(event));
+        if page.is_last(after) || page.events.is_empty() {
+            return Ok(continuation);
+        }
+        after = page.events.last().map_or(after, |event| event.run_seq);
     }
 }
 

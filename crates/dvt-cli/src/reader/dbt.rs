@@ -1,18 +1,22 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use dvt_contracts::{
-    EnvironmentId, Event, InvalidTimestamp, KeyParts, PlanId, RunId, RunKey, RunMetadata, TenantId,
-    Timestamp,
+    EnvironmentId, Event, InvalidIdentifier, InvalidTimestamp, KeyParts, PlanId, RunId, RunKey,
+    RunMetadata, TenantId, Timestamp,
 };
 
 use super::{Item, Reader, Record};
 
+mod continuation;
 mod fields;
 mod invocation;
 mod naming;
 mod nodes;
 mod payload;
 
+use self::continuation::Begun;
+pub(crate) use self::continuation::Continuation;
 use self::fields::LogLine;
 use self::invocation::{Draft, Entry, Invocation};
 
@@ -25,10 +29,14 @@ pub(crate) struct DbtOptions {
     pub(crate) environment_id: EnvironmentId,
 }
 
-/// Reads dbt's JSON log at level debug: one run per invocation, one step per node.
+/// Reads dbt's JSON log at level debug: one run per invocation, one step per node. With a [`Continuation`] all invocations
+/// are of its run.
 #[derive(Debug)]
 pub(crate) struct DbtReader {
     options: DbtOptions,
+    continuation: Option<Continuation>,
+    /// Those that cannot continue the run, or are of another project.
+    refused: HashSet<String>,
     invocations: HashMap<String, Invocation>,
     steps: u64,
     /// Lines that only a log at level info makes one depend on.
@@ -44,9 +52,19 @@ impl DbtReader {
     pub(crate) fn new(options: DbtOptions) -> Self {
         Self {
             options,
+            continuation: None,
+            refused: HashSet::new(),
             invocations: HashMap::new(),
             steps: 0,
             results: 0,
+        }
+    }
+
+    /// A reader for invocations of that run.
+    pub(crate) fn continuing(options: DbtOptions, continuation: Continuation) -> Self {
+        Self {
+            continuation: Some(continuation),
+            ..Self::new(options)
         }
     }
 
@@ -58,69 +76,147 @@ impl DbtReader {
             items.push(Item::Ignored(log.name));
             return Ok(());
         };
-        let run_id = RunId::new(log.invocation_id()?).map_err(|error| error.to_string())?;
+        let invocation_id = log.invocation_id()?;
+        if self.refused.contains(&invocation_id) {
+            items.push(Item::Ignored(format!("{} (refused)", log.name)));
+            return Ok(());
+        }
+        if self.continuation.is_none() {
+            RunId::new(&invocation_id).map_err(|error| error.to_string())?;
+        }
         let emitted_at: Timestamp = log
             .ts()?
             .parse()
             .map_err(|error: InvalidTimestamp| format!("info.ts: {error}"))?;
+        let tells_invocation = self
+            .continuation
+            .as_ref()
+            .is_some_and(|run| !run.is_named_by(&invocation_id));
         let entry = Entry {
             kind,
             line: number,
             emitted_at,
             log: &log,
+            invocation_id: tells_invocation.then_some(&invocation_id),
         };
-        let invocation = self
-            .invocations
-            .entry(run_id.as_str().to_owned())
-            .or_default();
+        let mut invocation = self.invocations.remove(&invocation_id).unwrap_or_default();
         let mut drafts = Vec::new();
         if let Some(ignored) = invocation.take(&entry, &mut drafts) {
             items.push(Item::Ignored(ignored.to_owned()));
         }
         for draft in drafts {
             self.steps += u64::from(draft.step_id.is_some());
-            items.push(record(&self.options, &run_id, invocation, draft)?);
+            match self.record(&invocation_id, &invocation, draft) {
+                Ok(item) => items.push(item),
+                Err(reason) => {
+                    if self.continuation.is_some() {
+                        self.refused.insert(invocation_id);
+                    }
+                    return Err(reason);
+                }
+            }
         }
+        self.invocations.insert(invocation_id, invocation);
         Ok(())
+    }
+
+    /// Completes an event with what belongs to its run.
+    fn record(
+        &mut self,
+        invocation_id: &str,
+        invocation: &Invocation,
+        draft: Draft,
+    ) -> Result<Item, String> {
+        let place = match &mut self.continuation {
+            None => Place::own(&self.options, invocation_id, invocation)?,
+            Some(continuation) => Place::continued(continuation, invocation_id, invocation)?,
+        };
+        let record = place.record(draft)?;
+        if let Some(continuation) = &mut self.continuation {
+            continuation.note(&record.event);
+        }
+        Ok(Item::Record(Box::new(record)))
     }
 }
 
-/// Completes an event with what belongs to its run.
-fn record(
-    options: &DbtOptions,
-    run_id: &RunId,
-    invocation: &Invocation,
-    draft: Draft,
-) -> Result<Item, String> {
-    let (project_id, plan_version) = invocation.names().map_err(|error| error.to_string())?;
-    let metadata = RunMetadata {
-        plan_id: PlanId::new(&project_id).map_err(|error| error.to_string())?,
-        project_id,
-        environment_id: options.environment_id.clone(),
-        plan_version,
-    };
-    let key = KeyParts {
-        run_id,
-        step_id: draft.step_id.as_ref(),
-        logical_attempt: draft.attempt,
-        event_type: &draft.event_type,
-        plan_id: &metadata.plan_id,
-        plan_version: &metadata.plan_version,
-        occurrence: 1,
+/// The run that an event belongs to.
+struct Place {
+    run: RunKey,
+    metadata: RunMetadata,
+    /// How the invocation continues the run, if it does.
+    begun: Option<Arc<Begun>>,
+}
+
+impl Place {
+    fn own(
+        options: &DbtOptions,
+        invocation_id: &str,
+        invocation: &Invocation,
+    ) -> Result<Self, String> {
+        let text = |error: InvalidIdentifier| error.to_string();
+        let (project_id, plan_version) = invocation.names().map_err(text)?;
+        let run_id = RunId::new(invocation_id).map_err(text)?;
+        Ok(Self {
+            run: RunKey::new(options.tenant_id.clone(), run_id),
+            metadata: RunMetadata {
+                plan_id: PlanId::new(&project_id).map_err(text)?,
+                project_id,
+                environment_id: options.environment_id.clone(),
+                plan_version,
+            },
+            begun: None,
+        })
     }
-    .derive();
-    let event = Event::new(draft.event_type, draft.step_id, key, draft.emitted_at)
-        .map_err(|error| error.to_string())?
-        .with_logical_attempt(draft.attempt)
-        .with_payload(draft.payload);
-    Ok(Item::Record(Box::new(Record {
-        line: draft.line,
-        run: RunKey::new(options.tenant_id.clone(), run_id.clone()),
-        metadata,
-        event,
-        run_seq: None,
-        provider_ref: None,
-    })))
+
+    fn continued(
+        continuation: &mut Continuation,
+        invocation_id: &str,
+        invocation: &Invocation,
+    ) -> Result<Self, String> {
+        let expected = &continuation.metadata().project_id;
+        if let Some(found) = invocation.project_id().filter(|found| *found != expected) {
+            return Err(format!(
+                "invocation {invocation_id} is of project {found}, and run {} of {expected}: name a run of that project, or \
+                 leave --run out",
+                continuation.run()
+            ));
+        }
+        Ok(Self {
+            begun: Some(continuation.begin(invocation_id)?),
+            run: continuation.run().clone(),
+            metadata: continuation.metadata().clone(),
+        })
+    }
+
+    fn record(self, draft: Draft) -> Result<Record, String> {
+        let step_id = draft.step_id.as_ref();
+        let attempt = match &self.begun {
+            None => draft.attempt,
+            Some(begun) => begun.attempt(step_id, draft.attempt)?,
+        };
+        let key = KeyParts {
+            run_id: &self.run.run_id,
+            step_id,
+            logical_attempt: attempt,
+            event_type: &draft.event_type,
+            plan_id: &self.metadata.plan_id,
+            plan_version: &self.metadata.plan_version,
+            occurrence: 1,
+        }
+        .derive();
+        let event = Event::new(draft.event_type, draft.step_id, key, draft.emitted_at)
+            .map_err(|error| error.to_string())?
+            .with_logical_attempt(attempt)
+            .with_payload(draft.payload);
+        Ok(Record {
+            line: draft.line,
+            run: self.run,
+            metadata: self.metadata,
+            event,
+            run_seq: None,
+            provider_ref: None,
+        })
+    }
 }
 
 impl Reader for DbtReader {
@@ -138,17 +234,14 @@ impl Reader for DbtReader {
     }
 
     fn finish(&mut self, items: &mut Vec<Item>) {
-        let mut held: Vec<_> = self
-            .invocations
-            .iter_mut()
-            .filter_map(|(run_id, invocation)| Some((invocation.give_start()?, run_id, invocation)))
+        let mut held: Vec<_> = std::mem::take(&mut self.invocations)
+            .into_iter()
+            .filter_map(|(id, mut invocation)| Some((invocation.give_start()?, id, invocation)))
             .collect();
         held.sort_by_key(|(draft, _, _)| draft.line);
-        for (draft, run_id, invocation) in held {
+        for (draft, invocation_id, invocation) in held {
             let line = draft.line;
-            let item = RunId::new(run_id)
-                .map_err(|error| error.to_string())
-                .and_then(|run_id| record(&self.options, &run_id, invocation, draft));
+            let item = self.record(&invocation_id, &invocation, draft);
             items.push(item.unwrap_or_else(|reason| Item::Rejected { line, reason }));
         }
     }

@@ -16,5 +16,6 @@ mod migrate;
 #[path = "../common/ran.rs"]
 mod ran;
 mod record;
+mod retry;
 mod store;
 mod verify;

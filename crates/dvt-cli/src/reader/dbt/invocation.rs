@@ -29,6 +29,8 @@ pub(super) struct Entry<'a> {
     pub(super) emitted_at: Timestamp,
     /// All of it.
     pub(super) log: &'a LogLine<'a>,
+    /// The invocation, where its run has another id.
+    pub(super) invocation_id: Option<&'a str>,
 }
 
 impl Entry<'_> {
@@ -95,6 +97,11 @@ impl Invocation {
         Ok((project_id, plan_version))
     }
 
+    /// The project, if the log has told of it.
+    pub(super) fn project_id(&self) -> Option<&ProjectId> {
+        self.project_id.as_ref()
+    }
+
     /// The start, if it is still held back.
     pub(super) fn give_start(&mut self) -> Option<Draft> {
         match std::mem::replace(&mut self.start, Start::Given) {
@@ -144,7 +151,11 @@ impl Invocation {
         if !self.named {
             self.plan_version = version;
         }
-        let draft = run_event(entry, EventType::RunStarted, payload::started(data));
+        let draft = run_event(
+            entry,
+            EventType::RunStarted,
+            payload::started(data, entry.invocation_id),
+        );
         self.start = Start::Held(Box::new(draft));
         if self.named {
             drafts.extend(self.give_start());
@@ -302,7 +313,11 @@ impl Invocation {
     /// Gives the start that was held back. A log whose beginning is missing starts with its first event.
     fn ensure_started(&mut self, entry: &Entry<'_>, drafts: &mut Vec<Draft>) {
         if matches!(self.start, Start::Missing) {
-            let draft = run_event(entry, EventType::RunStarted, payload::start_missing());
+            let draft = run_event(
+                entry,
+                EventType::RunStarted,
+                payload::start_missing(entry.invocation_id),
+            );
             self.start = Start::Held(Box::new(draft));
         }
         drafts.extend(self.give_start());

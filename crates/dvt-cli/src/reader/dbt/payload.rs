@@ -35,16 +35,18 @@ impl Object {
 }
 
 /// A run starts.
-pub(super) fn started(data: &Fields<'_>) -> Payload {
+pub(super) fn started(data: &Fields<'_>, invocation_id: Option<&str>) -> Payload {
     Object::new()
+        .text("invocation_id", invocation_id)
         .raw("dbt_version", data.raw("version"))
         .raw("log_version", data.raw("log_version"))
         .payload()
 }
 
 /// A run starts in a log whose beginning is missing.
-pub(super) fn start_missing() -> Payload {
+pub(super) fn start_missing(invocation_id: Option<&str>) -> Payload {
     Object::new()
+        .text("invocation_id", invocation_id)
         .text(
             "message",
             Some("the log does not hold the start of this invocation"),
