@@ -84,6 +84,7 @@ Examples:
   dvt record events.ndjson --drain > delivered.ndjson
   dvt record logs/dbt.log --format dbt --follow
   dbt retry --log-format json --log-level debug | dvt record - --format dbt --run RUN
+  temporal workflow show --workflow-id ID -o json | dvt record - --format temporal --show
   dvt record events.ndjson --store postgres://dvt@localhost/dvt
 
 Recording the same input again appends nothing: every event is known by its idempotency key.
@@ -100,10 +101,10 @@ pub(crate) struct RecordArgs {
     /// How the input is written.
     #[arg(long, value_enum, default_value_t = Format::Ndjson)]
     pub(crate) format: Format,
-    /// Who the runs belong to; only with `--format dbt`. [default: default]
+    /// Who the runs belong to; only with `--format dbt` and `temporal`. [default: default]
     #[arg(long, value_name = "ID")]
     pub(crate) tenant: Option<TenantId>,
-    /// Where the runs ran; only with `--format dbt`. [default: default]
+    /// Where the runs ran; only with `--format dbt` and `temporal`. [default: default]
     #[arg(long, value_name = "ID")]
     pub(crate) environment: Option<EnvironmentId>,
     /// The run that the invocations of the input continue, such as a `dbt retry` the run that failed;
@@ -138,6 +139,8 @@ pub(crate) enum Format {
     Ndjson,
     /// dbt's JSON log at level debug.
     Dbt,
+    /// Workflow histories as `temporal workflow show -o json` prints them.
+    Temporal,
 }
 
 const KEY_EXAMPLES: &str = "\

@@ -9,7 +9,7 @@ use dvt_contracts::{
 use crate::args::DemoArgs;
 use crate::console::{Console, Page, Tint};
 use crate::failure::{Exit, Failure};
-use crate::reader::{DbtOptions, DbtReader};
+use crate::reader::{DbtReader, Ownership};
 use crate::record::{Input, Patience, Tally, record};
 use crate::{drain, show, store, text};
 
@@ -89,8 +89,8 @@ async fn deliver(store: Arc<dyn Store>, console: &mut Console) -> Result<(), Fai
     Ok(())
 }
 
-fn options() -> Result<DbtOptions, InvalidIdentifier> {
-    Ok(DbtOptions {
+fn options() -> Result<Ownership, InvalidIdentifier> {
+    Ok(Ownership {
         tenant_id: TenantId::new("demo")?,
         environment_id: EnvironmentId::new("demo")?,
     })

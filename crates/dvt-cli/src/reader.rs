@@ -1,18 +1,32 @@
 //! From input bytes to events: one module per format.
 
-use dvt_contracts::{Event, ProviderRef, RunKey, RunMetadata};
+use dvt_contracts::{EnvironmentId, Event, ProviderRef, RunKey, RunMetadata, TenantId};
 
 mod dbt;
 mod feed;
+mod fields;
+mod fitting;
 mod json_error;
 mod lines;
 mod ndjson;
+mod object;
 mod tail;
+mod temporal;
 
-pub(crate) use self::dbt::{Continuation, DbtOptions, DbtReader};
+pub(crate) use self::dbt::{Continuation, DbtReader};
 pub(crate) use self::feed::{Fed, FedLine, Feed};
 pub(crate) use self::ndjson::NdjsonReader;
 pub(crate) use self::tail::Tail;
+pub(crate) use self::temporal::TemporalReader;
+
+/// What a tool's own records do not say.
+#[derive(Debug, Clone)]
+pub(crate) struct Ownership {
+    /// Who the runs belong to.
+    pub(crate) tenant_id: TenantId,
+    /// Where they ran.
+    pub(crate) environment_id: EnvironmentId,
+}
 
 /// What a format makes of its lines.
 pub(crate) trait Reader: std::fmt::Debug + Send {

@@ -10,7 +10,9 @@ use dvt_contracts::{
 use crate::args::{Format, RecordArgs};
 use crate::console::{Console, Page};
 use crate::failure::{Exit, Failure};
-use crate::reader::{Continuation, DbtOptions, DbtReader, NdjsonReader, Reader, Tail};
+use crate::reader::{
+    Continuation, DbtReader, NdjsonReader, Ownership, Reader, Tail, TemporalReader,
+};
 use crate::stop::StopSignals;
 use crate::{drain, show, store};
 
@@ -113,7 +115,12 @@ fn check(args: &RecordArgs) -> Result<(), Failure> {
     let misplaced = match args.format {
         Format::Ndjson if tenant.is_some() => "--tenant",
         Format::Ndjson if environment.is_some() => "--environment",
-        Format::Ndjson if run.is_some() => "--run",
+        Format::Ndjson | Format::Temporal if run.is_some() => {
+            return Err(Failure::Usage(
+                "--run is for --format dbt: other inputs say themselves which run an event is of, so leave --run out"
+                    .to_owned(),
+            ));
+        }
         Format::Dbt if environment.is_some() && run.is_some() => {
             return Err(Failure::Usage(
                 "--environment is for new runs, and --run names one that is there: leave one out"
@@ -123,21 +130,22 @@ fn check(args: &RecordArgs) -> Result<(), Failure> {
         _ => return Ok(()),
     };
     Err(Failure::Usage(format!(
-        "{misplaced} is for --format dbt: each NDJSON line names its own, so leave {misplaced} out"
+        "{misplaced} is for --format dbt and temporal: each NDJSON line names its own, so leave {misplaced} out"
     )))
 }
 
 async fn reader(args: &RecordArgs, store: &dyn Store) -> Result<Box<dyn Reader>, Failure> {
     match (args.format, &args.run) {
         (Format::Ndjson, _) => Ok(Box::new(NdjsonReader::default())),
-        (Format::Dbt, None) => Ok(Box::new(DbtReader::new(dbt_options(args)?))),
+        (Format::Temporal, _) => Ok(Box::new(TemporalReader::new(owner(args)?))),
+        (Format::Dbt, None) => Ok(Box::new(DbtReader::new(owner(args)?))),
         (Format::Dbt, Some(run_id)) => {
-            let options = dbt_options(args)?;
-            let run = RunKey::new(options.tenant_id.clone(), run_id.clone());
+            let owner = owner(args)?;
+            let run = RunKey::new(owner.tenant_id.clone(), run_id.clone());
             let continuation = continuation(store, &run)
                 .await
                 .map_err(Failure::of_named_run)?;
-            Ok(Box::new(DbtReader::continuing(options, continuation)))
+            Ok(Box::new(DbtReader::continuing(owner, continuation)))
         }
     }
 }
@@ -163,7 +171,7 @@ async fn continuation(store: &dyn Store, run: &RunKey) -> Result<Continuation, S
     }
 }
 
-fn dbt_options(args: &RecordArgs) -> Result<DbtOptions, Failure> {
+fn owner(args: &RecordArgs) -> Result<Ownership, Failure> {
     let usage = |error: InvalidIdentifier| Failure::Usage(error.to_string());
     let tenant_id = match args.tenant.clone() {
         Some(given) => given,
@@ -173,7 +181,7 @@ fn dbt_options(args: &RecordArgs) -> Result<DbtOptions, Failure> {
         Some(given) => given,
         None => EnvironmentId::new("default").map_err(usage)?,
     };
-    Ok(DbtOptions {
+    Ok(Ownership {
         tenant_id,
         environment_id,
     })

@@ -2,38 +2,29 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use dvt_contracts::{
-    EnvironmentId, Event, InvalidIdentifier, InvalidTimestamp, KeyParts, PlanId, RunId, RunKey,
-    RunMetadata, TenantId, Timestamp,
+    Event, InvalidIdentifier, InvalidTimestamp, KeyParts, PlanId, RunId, RunKey, RunMetadata,
+    Timestamp,
 };
 
-use super::{Item, Reader, Record};
+use super::{Item, Ownership, Reader, Record};
 
 mod continuation;
-mod fields;
 mod invocation;
+mod log_line;
 mod naming;
 mod nodes;
 mod payload;
 
 use self::continuation::Begun;
 pub(crate) use self::continuation::Continuation;
-use self::fields::LogLine;
 use self::invocation::{Draft, Entry, Invocation};
-
-/// What dbt's log does not say.
-#[derive(Debug, Clone)]
-pub(crate) struct DbtOptions {
-    /// Who the runs belong to.
-    pub(crate) tenant_id: TenantId,
-    /// Where they ran.
-    pub(crate) environment_id: EnvironmentId,
-}
+use self::log_line::LogLine;
 
 /// Reads dbt's JSON log at level debug: one run per invocation, one step per node. With a [`Continuation`] all invocations
 /// are of its run.
 #[derive(Debug)]
 pub(crate) struct DbtReader {
-    options: DbtOptions,
+    owner: Ownership,
     continuation: Option<Continuation>,
     /// Those that cannot continue the run, or are of another project.
     refused: HashSet<String>,
@@ -49,9 +40,9 @@ const LINE_LIMIT: usize = 64 * 1024 * 1024;
 
 impl DbtReader {
     /// A reader for the logs of one tenant and environment.
-    pub(crate) fn new(options: DbtOptions) -> Self {
+    pub(crate) fn new(owner: Ownership) -> Self {
         Self {
-            options,
+            owner,
             continuation: None,
             refused: HashSet::new(),
             invocations: HashMap::new(),
@@ -61,10 +52,10 @@ impl DbtReader {
     }
 
     /// A reader for invocations of that run.
-    pub(crate) fn continuing(options: DbtOptions, continuation: Continuation) -> Self {
+    pub(crate) fn continuing(owner: Ownership, continuation: Continuation) -> Self {
         Self {
             continuation: Some(continuation),
-            ..Self::new(options)
+            ..Self::new(owner)
         }
     }
 
@@ -128,7 +119,7 @@ impl DbtReader {
         draft: Draft,
     ) -> Result<Item, String> {
         let place = match &mut self.continuation {
-            None => Place::own(&self.options, invocation_id, invocation)?,
+            None => Place::own(&self.owner, invocation_id, invocation)?,
             Some(continuation) => Place::continued(continuation, invocation_id, invocation)?,
         };
         let record = place.record(draft)?;
@@ -149,7 +140,7 @@ struct Place {
 
 impl Place {
     fn own(
-        options: &DbtOptions,
+        owner: &Ownership,
         invocation_id: &str,
         invocation: &Invocation,
     ) -> Result<Self, String> {
@@ -157,11 +148,11 @@ impl Place {
         let (project_id, plan_version) = invocation.names().map_err(text)?;
         let run_id = RunId::new(invocation_id).map_err(text)?;
         Ok(Self {
-            run: RunKey::new(options.tenant_id.clone(), run_id),
+            run: RunKey::new(owner.tenant_id.clone(), run_id),
             metadata: RunMetadata {
                 plan_id: PlanId::new(&project_id).map_err(text)?,
                 project_id,
-                environment_id: options.environment_id.clone(),
+                environment_id: owner.environment_id.clone(),
                 plan_version,
             },
             begun: None,

@@ -18,4 +18,5 @@ mod ran;
 mod record;
 mod retry;
 mod store;
+mod temporal;
 mod verify;

@@ -2,10 +2,11 @@ use dvt_contracts::{
     Attempt, EventType, InvalidIdentifier, Payload, PlanVersion, ProjectId, StepId, Timestamp,
 };
 
-use super::fields::{Fields, LogLine};
+use super::log_line::LogLine;
 use super::naming::{self, UNKNOWN};
 use super::nodes::{End, Nodes};
 use super::payload;
+use crate::reader::fields::Fields;
 
 /// The kinds of lines that say something about a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

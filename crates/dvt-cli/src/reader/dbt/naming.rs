@@ -1,8 +1,8 @@
-use dvt_contracts::{MAX_IDENTIFIER_BYTES, PlanVersion, ProjectId, StepId};
-use sha2::{Digest as _, Sha256};
+use dvt_contracts::{PlanVersion, ProjectId, StepId};
 
-/// The project of an invocation that runs no node, and the version of one whose beginning is missing.
-pub(super) const UNKNOWN: &str = "unknown";
+use crate::reader::fitting::fitting;
+
+pub(super) use crate::reader::fitting::UNKNOWN;
 
 /// The step that a node is.
 pub(super) fn step_id(unique_id: &str) -> Option<StepId> {
@@ -22,31 +22,10 @@ pub(super) fn plan_version(version: &str) -> Option<PlanVersion> {
     })
 }
 
-/// The identifier itself where it is one. Otherwise, a name of the same beginning that is: dbt takes names from file
-/// names, which may hold a `|` or be very long, and no event of a run may get lost for that. A digest of the whole
-/// name keeps two such names apart.
-fn fitting<T>(text: &str, make: impl Fn(&str) -> Option<T>) -> Option<T> {
-    if text.is_empty() {
-        return None;
-    }
-    make(text).or_else(|| {
-        let digest = Sha256::digest(text);
-        let mark: String = digest
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let room = MAX_IDENTIFIER_BYTES - mark.len() - 1;
-        let end = (0..=room.min(text.len()))
-            .rev()
-            .find(|at| text.is_char_boundary(*at))?;
-        let head = text[..end].replace(|c: char| c == '|' || c.is_control(), "_");
-        make(&format!("{head}~{mark}"))
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use dvt_contracts::MAX_IDENTIFIER_BYTES;
+
     use super::*;
 
     #[test]

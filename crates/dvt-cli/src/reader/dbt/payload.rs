@@ -1,38 +1,9 @@
 //! The small objects that become payloads: what is worth keeping of a line, as dbt wrote it.
 
-use dvt_contracts::{Payload, SafeText};
+use dvt_contracts::Payload;
 
-use super::fields::Fields;
-
-/// Builds a JSON object from values that are JSON already.
-#[derive(Debug)]
-struct Object(String);
-
-impl Object {
-    fn new() -> Self {
-        Self("{".to_owned())
-    }
-
-    fn raw(mut self, name: &str, json: Option<&str>) -> Self {
-        if let Some(json) = json {
-            let comma = if self.0.len() > 1 { "," } else { "" };
-            self.0.push_str(&format!("{comma}\"{name}\":{json}"));
-        }
-        self
-    }
-
-    fn text(self, name: &str, text: Option<&str>) -> Self {
-        // Texts come from anywhere, messages above all: bounded, and without what no store can hold.
-        let json = text.and_then(|text| serde_json::to_string(SafeText::new(text).as_str()).ok());
-        self.raw(name, json.as_deref())
-    }
-
-    /// Members that no store takes (a NUL in a text, say) make the payload `null` rather than lose the event.
-    fn payload(mut self) -> Payload {
-        self.0.push('}');
-        Payload::new(&self.0).unwrap_or_default()
-    }
-}
+use crate::reader::fields::Fields;
+use crate::reader::object::Object;
 
 /// A run starts.
 pub(super) fn started(data: &Fields<'_>, invocation_id: Option<&str>) -> Payload {

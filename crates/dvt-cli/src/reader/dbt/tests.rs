@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn reader() -> DbtReader {
-    DbtReader::new(DbtOptions {
+    DbtReader::new(Ownership {
         tenant_id: "default".parse().unwrap(),
         environment_id: "default".parse().unwrap(),
     })

@@ -1,9 +1,7 @@
-use std::borrow::Cow;
-use std::collections::HashMap;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::reader::fields::Fields;
 use crate::reader::json_error;
 
 /// One line of dbt's log.
@@ -71,39 +69,5 @@ impl<'a> LogLine<'a> {
     /// The thread that wrote the line.
     pub(super) fn thread(&self) -> Option<&'a str> {
         self.info.raw("thread")
-    }
-}
-
-/// The members of a JSON object, each as it is written: dbt's versions differ in types and members, and whatever is
-/// not as expected counts as absent.
-#[derive(Debug, Default)]
-pub(super) struct Fields<'a>(HashMap<Cow<'a, str>, &'a RawValue>);
-
-impl<'a> Fields<'a> {
-    fn of(raw: Option<&'a RawValue>) -> Self {
-        raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
-            .map(Self)
-            .unwrap_or_default()
-    }
-
-    /// A member that is an object; empty if it is not.
-    pub(super) fn object(&self, name: &str) -> Fields<'a> {
-        Fields::of(self.0.get(name).copied())
-    }
-
-    /// A member that is a text.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
-        serde_json::from_str(self.0.get(name)?.get()).ok()
-    }
-
-    /// A member that is true or false.
-    pub(super) fn flag(&self, name: &str) -> Option<bool> {
-        serde_json::from_str(self.0.get(name)?.get()).ok()
-    }
-
-    /// A member as it is written, unless it says nothing: null, an empty text, list or object.
-    pub(super) fn raw(&self, name: &str) -> Option<&'a str> {
-        let raw: &'a RawValue = self.0.get(name)?;
-        Some(raw.get()).filter(|text| !matches!(*text, "null" | "\"\"" | "[]" | "{}"))
     }
 }
