@@ -6,6 +6,7 @@ mod conformance;
 mod finding;
 mod guard;
 mod packages;
+mod reference;
 mod scratch;
 mod server;
 mod sqlx_data;

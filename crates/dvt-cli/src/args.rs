@@ -10,6 +10,7 @@ use crate::failure::EXIT_CODES;
 mod diff;
 mod doctor;
 mod export;
+mod generated;
 mod outbox;
 mod prune;
 mod reading;
@@ -21,6 +22,7 @@ mod verify;
 pub(crate) use self::diff::DiffArgs;
 pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::export::ExportArgs;
+pub(crate) use self::generated::{CompletionsArgs, ManArgs};
 pub(crate) use self::outbox::{
     DeadLettersArgs, OperatorArgs, OutboxArgs, OutboxCommand, ParkArgs, RetargetArgs, RetryArgs,
     RunWait, SkipArgs, StatusArgs, operator_text,
@@ -29,8 +31,7 @@ pub(crate) use self::prune::PruneArgs;
 pub(crate) use self::reading::{EventsArgs, RunsArgs};
 pub(crate) use self::relay::{DrainArgs, RelayArgs, SinkArgs, WebhookMode};
 pub(crate) use self::show::ShowArgs;
-use self::store::ENVIRONMENT;
-pub(crate) use self::store::StoreArgs;
+pub(crate) use self::store::{ENVIRONMENT, StoreArgs};
 pub(crate) use self::verify::VerifyArgs;
 
 /// Records what happens to workflow runs, shows it, and hands it on in order.
@@ -75,6 +76,13 @@ pub(crate) enum Command {
     Migrate(MigrateArgs),
     /// Record a bundled dbt run in dvt.db in the current folder, and show it. Needs nothing.
     Demo(DemoArgs),
+    /// Print what a shell needs to complete this command.
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write those of all commands into a folder.
+    Man(ManArgs),
+    /// Print docs/cli.md.
+    #[command(hide = true)]
+    Reference,
 }
 
 const RECORD_EXAMPLES: &str = "\

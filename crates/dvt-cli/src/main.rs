@@ -15,6 +15,7 @@ mod events;
 mod every_run;
 mod export;
 mod failure;
+mod generated;
 mod key;
 mod listing;
 mod migrate;
@@ -79,6 +80,9 @@ fn run(args: Args, console: &mut Console) -> Result<Exit, Failure> {
             Command::Key(args) => key::command(&args, console),
             Command::Migrate(args) => migrate::command(&args, console).await,
             Command::Demo(args) => demo::command(&args, console).await,
+            Command::Completions(args) => generated::completions(&args, console),
+            Command::Man(args) => generated::man(&args, console),
+            Command::Reference => generated::reference(console),
         }
     })
 }

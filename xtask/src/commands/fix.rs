@@ -2,6 +2,7 @@
 
 use super::{Outcome, Sequence};
 use crate::conformance::Suite;
+use crate::reference;
 use crate::step::Step;
 use crate::workspace::Workspace;
 
@@ -26,6 +27,7 @@ fn steps(workspace: &Workspace, sequence: &mut Sequence) -> Result<(), Outcome> 
         sequence.step(&Step::cargo("fmt").within(&example), workspace)?;
     }
     case_table(workspace, sequence)?;
+    command_reference(workspace, sequence)?;
     let matrix = Step::cargo("test --package dvt-conformance --test kill_matrix")
         .env("DVT_UPDATE_KILL_MATRIX", "1");
     sequence.step(&matrix, workspace)
@@ -40,6 +42,17 @@ fn case_table(workspace: &Workspace, sequence: &mut Sequence) -> Result<(), Outc
             eprintln!("  {finding}");
         }
         sequence.failed("case table")
+    })?;
+    sequence.done += 1;
+    Ok(())
+}
+
+/// Writes the reference of the command anew.
+fn command_reference(workspace: &Workspace, sequence: &mut Sequence) -> Result<(), Outcome> {
+    println!("→ command reference");
+    reference::write(workspace).map_err(|finding| {
+        eprintln!("  {finding}");
+        sequence.failed("command reference")
     })?;
     sequence.done += 1;
     Ok(())

@@ -7,6 +7,7 @@ use super::Outcome;
 use crate::conformance;
 use crate::finding::Finding;
 use crate::packages;
+use crate::reference;
 use crate::sqlx_data;
 use crate::step::{Step, seconds};
 use crate::tidy;
@@ -32,6 +33,8 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
     ours(workspace, &mut report);
     report.texts("packages", "", &packages::check(workspace));
     report.sqlx_data(workspace);
+    let heading = "`cargo xtask fix` writes it";
+    report.texts("command reference", heading, &reference::check(workspace));
     match workspace.examples() {
         Ok(examples) => examples
             .iter()

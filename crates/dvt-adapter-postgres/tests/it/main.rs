@@ -20,6 +20,7 @@ mod chains;
 mod child;
 mod conformance;
 mod contention;
+mod crash;
 mod crosswise;
 mod deadlines;
 mod differential;
@@ -97,6 +98,7 @@ fn main() -> ExitCode {
         hints_relay::trials(),
         differential::trials(),
         doctor::trials(),
+        crash::trials(),
     ];
     let own = tests.into_iter().flatten().map(trial::Test::into_trial);
     let trials: Vec<Trial> = conformance::trials().into_iter().chain(own).collect();

@@ -14,7 +14,7 @@ pub(crate) struct StoreArgs {
 }
 
 /// What the environment says about a store, as `--help` lists it.
-pub(super) const ENVIRONMENT: &str = "\
+pub(crate) const ENVIRONMENT: &str = "\
 Environment:
   DVT_STORE, DATABASE_URL  the store, if --store is not given: the first that is not empty;
                            else it is the file dvt.db in the current folder

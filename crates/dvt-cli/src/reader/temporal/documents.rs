@@ -109,7 +109,10 @@ impl Documents {
 mod tests {
     use super::*;
 
-    fn found(lines: &[&str]) -> (Vec<Result<(u64, String), u64>>, Option<u64>) {
+    /// An object with its line, or the line that is wrong.
+    type Found = Result<(u64, String), u64>;
+
+    fn found(lines: &[&str]) -> (Vec<Found>, Option<u64>) {
         let mut documents = Documents::default();
         let mut found = Vec::new();
         for (at, line) in lines.iter().enumerate() {
