@@ -19,16 +19,18 @@ pub(crate) fn completions(args: &CompletionsArgs, console: &mut Console) -> Resu
 
 /// Runs `dvt man`.
 pub(crate) fn man(args: &ManArgs, console: &mut Console) -> Result<Exit, Failure> {
-    let command = Args::command();
-    let Some(folder) = &args.to else {
-        Man::new(command).render(&mut console.out)?;
-        return Ok(Exit::Done);
-    };
-    let mut command = command.disable_help_subcommand(true);
+    let mut command = Args::command().disable_help_subcommand(true);
     // Gives each command the whole of its name.
     command.build();
-    pages(folder, "dvt", &command, console)?;
+    match &args.to {
+        None => page("dvt", &command).render(&mut console.out)?,
+        Some(folder) => pages(folder, "dvt", &command, console)?,
+    }
     Ok(Exit::Done)
+}
+
+fn page(name: &str, command: &Command) -> Man {
+    Man::new(command.clone()).title(name.to_uppercase())
 }
 
 /// Writes the page of a command and those of the commands below it.
@@ -39,8 +41,7 @@ fn pages(
     console: &mut Console,
 ) -> Result<(), Failure> {
     let path: PathBuf = folder.join(format!("{name}.1"));
-    let page = Man::new(command.clone()).title(name.to_uppercase());
-    whole_file::write(&path, |file| page.render(file))?;
+    whole_file::write(&path, |file| page(name, command).render(file))?;
     writeln!(console.out, "{}", path.display())?;
     for below in command
         .get_subcommands()

@@ -20,11 +20,11 @@ Examples:
   dvt relay --to 'amqp://guest@localhost/runs?routing_key=dvt.{tenant}.{run}' --metrics 0.0.0.0:9464
   dvt relay --to stdout: --once > delivered.ndjson
 
-Events come at least once and in order per run: consumers deduplicate by the event id. While the bus
-is down nothing is lost and nobody is charged; an event that the bus refuses while others get
-through backs off alone, and parks its run after --max-attempts: see dvt outbox. Several relays share
-the work. SIGTERM and ctrl-c finish what is in flight; a second one ends at once, and leases end
-by their time.
+Events come at least once and in order per run: consumers deduplicate by the event id. While the
+bus is down nothing is lost and nobody is charged, but for an event that failed before and whose run
+is the only one left; an event that the bus refuses while others get through backs off alone, and
+parks its run after --max-attempts: see dvt outbox. Several relays share the work. SIGTERM and ctrl-c
+finish what is in flight; a second one ends at once, and leases end by their time.
 ";
 
 /// What a sink reads from the environment, as `--help` lists it.

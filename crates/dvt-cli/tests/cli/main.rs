@@ -9,6 +9,7 @@
 mod common;
 mod dbt;
 mod drain;
+mod every_command;
 mod follow;
 mod key;
 mod killed;
