@@ -11,6 +11,7 @@ use crate::listing::{Cell, Column, Listing};
 use crate::run_object::RunObject;
 use crate::{show, store, text};
 
+mod count;
 mod pages;
 
 use self::pages::Pages;
@@ -23,6 +24,10 @@ pub(crate) async fn command(args: &RunsArgs, console: &mut Console) -> Result<Ex
 
 async fn list(store: &dyn Store, args: &RunsArgs, console: &mut Console) -> Result<Exit, Failure> {
     let mut pages = Pages::new(store, args);
+    if args.count {
+        count::run(pages, args.json, console).await?;
+        return Ok(Exit::Done);
+    }
     let mut listing = Listing::new(COLUMNS);
     let mut left = if args.all { u64::MAX } else { args.limit };
     let mut last: Option<RunRecord> = None;

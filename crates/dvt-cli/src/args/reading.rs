@@ -11,6 +11,7 @@ Examples:
   dvt runs
   dvt runs --tenant default --status Failed --since 2026-01-02T00:00:00Z
   dvt runs --all --json | jq -r .run_id
+  dvt runs --count --project shop
 
 Columns: tenant, run, status, head, delivered, created, project, environment, plan, plan version,
 provider, pruned.
@@ -55,7 +56,10 @@ pub(crate) struct RunsArgs {
     /// Begin with this tenant; those before it by name are left out.
     #[arg(long, value_name = "ID")]
     pub(crate) from_tenant: Option<TenantId>,
-    /// Print one JSON object per run.
+    /// Print how many there are of each status, and nothing else.
+    #[arg(long, conflicts_with_all = ["limit", "all"])]
+    pub(crate) count: bool,
+    /// Print one JSON object per run, or one with --count.
     #[arg(long)]
     pub(crate) json: bool,
     /// Where the runs are.

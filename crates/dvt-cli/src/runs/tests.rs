@@ -184,3 +184,28 @@ fn command_lines_that_mean_nothing_are_refused() {
         assert_eq!(refused.unwrap_err().exit_code(), 2, "{wrong:?}");
     }
 }
+
+#[tokio::test]
+async fn a_count_takes_the_same_filters() {
+    let store = sample::store().await;
+    let counted = async |more: &[&str]| {
+        let (printed, said) = listed(&store, &[&["--count", "--json"], more].concat()).await;
+        assert_eq!(said, "");
+        let object: serde_json::Value = serde_json::from_str(&printed).unwrap();
+        ["total", "running", "completed", "failed"].map(|name| object[name].as_u64().unwrap())
+    };
+    assert_eq!(counted(&[]).await, [4, 1, 2, 1]);
+    assert_eq!(counted(&["--tenant", "acme"]).await, [3, 1, 2, 0]);
+    assert_eq!(counted(&["--project", "lab"]).await, [1, 1, 0, 0]);
+    assert_eq!(counted(&["--pruned"]).await, [1, 0, 1, 0]);
+    assert_eq!(counted(&["--tenant", "nobody"]).await, [0, 0, 0, 0]);
+
+    let (mut console, printed, _) = Console::kept(true);
+    list(&store, &args(&["--count"]), &mut console)
+        .await
+        .unwrap();
+    assert_eq!(
+        printed.text(),
+        "Running               1\nCompleted             2\nFailed                1\ntotal                 4\n"
+    );
+}

@@ -145,6 +145,16 @@ fn runs() {
 }
 
 #[test]
+fn runs_counted() {
+    answers(
+        "runs-count",
+        &[],
+        &["runs", "--count"],
+        &["runs", "--count", "--all"],
+    );
+}
+
+#[test]
 fn show() {
     answers("show", &[], &["show", "a", "--tenant", "t"], &["show", "z"]);
 }

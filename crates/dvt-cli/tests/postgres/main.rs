@@ -26,6 +26,7 @@ mod ran;
 mod reading;
 mod round_trip;
 mod same_as_memory;
+mod verify;
 
 use self::database::Database;
 
@@ -105,6 +106,7 @@ fn trials(url: &str) -> Vec<Trial> {
             errors::a_password_is_never_printed,
             errors::a_missing_schema_names_the_remedy,
             errors::the_variables_name_store_and_schema,
+            verify::each_corruption_is_found_and_named_and_the_other_run_is_not,
             round_trip::an_export_is_the_same_bytes_wherever_it_was_recorded,
         ]
     );
