@@ -18,6 +18,7 @@ mod migrate;
 mod ran;
 mod record;
 mod retry;
+mod shared_file;
 mod store;
 mod temporal;
 mod verify;
