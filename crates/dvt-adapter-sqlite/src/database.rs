@@ -1,5 +1,6 @@
 use deadpool::Runtime;
 use deadpool::managed::{Pool, PoolError, TimeoutType};
+use sqlx::Connection as _;
 
 use crate::connector::Connector;
 use crate::fault::Fault;
@@ -38,9 +39,17 @@ impl Database {
         Session::begin(self.link(&self.writer).await?, "BEGIN IMMEDIATE").await
     }
 
-    pub(crate) fn close(&self) {
-        self.writer.close();
-        self.readers.close();
+    /// Closes what is idle now, and refuses everything from now on.
+    pub(crate) async fn close(&self) {
+        // The writer last: with the last connection the side files go.
+        for pool in [&self.readers, &self.writer] {
+            let idle = pool.retain(|_, _| false).removed;
+            pool.close();
+            for link in idle {
+                // What was written is written; only tidying up could have failed.
+                let _ = link.connection.close().await;
+            }
+        }
     }
 
     async fn link(

@@ -24,8 +24,12 @@ impl SqliteStore {
     }
 
     /// Closes the connections that are not in use, and the others when they are given back. Every later call is refused.
-    pub fn close(&self) {
-        self.database.close();
+    ///
+    /// When the last connection of the last process is closed, everything is in the one file. Without this they are closed in
+    /// the background, and a process that ends first leaves `FILE-wal` and `FILE-shm` beside it: they belong to it, and the
+    /// next connection takes them in.
+    pub async fn close(&self) {
+        self.database.close().await;
     }
 
     pub(crate) fn database(&self) -> &Database {

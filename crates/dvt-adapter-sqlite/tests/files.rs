@@ -280,3 +280,26 @@ async fn the_log_lets_go_of_nothing_that_is_not_pruned() {
     let page = store.list_events(&run(), 0, 10).await.unwrap();
     assert_eq!(page.events[0].event.payload().as_str(), "1");
 }
+
+#[tokio::test]
+async fn a_store_that_is_closed_is_one_file_and_refuses_what_comes() {
+    let ground = Ground::new();
+    let store = ground.open().await;
+    store.bootstrap_run(&bootstrap()).await.unwrap();
+    append(&store, "key", "1").await.unwrap();
+    store.get_run(&run()).await.unwrap();
+
+    store.close().await;
+
+    let names: Vec<_> = fs::read_dir(ground.folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["dvt.db"]);
+    let refused = append(&store, "other", "1").await.unwrap_err();
+    assert!(
+        cause(&refused).contains("the store was closed"),
+        "{refused:?}"
+    );
+    assert_eq!(ground.open().await.get_run(&run()).await.unwrap().head, 1);
+}

@@ -64,7 +64,7 @@ fn run(args: Args, console: &mut Console) -> Result<Exit, Failure> {
         .build()
         .map_err(Failure::Runtime)?;
     runtime.block_on(async {
-        match args.command {
+        let ended = match args.command {
             Command::Record(args) => record::command(&args, console).await,
             Command::Runs(args) => runs::command(&args, console).await,
             Command::Show(args) => show::command(&args, console).await,
@@ -83,6 +83,8 @@ fn run(args: Args, console: &mut Console) -> Result<Exit, Failure> {
             Command::Completions(args) => generated::completions(&args, console),
             Command::Man(args) => generated::man(&args, console),
             Command::Reference => generated::reference(console),
-        }
+        };
+        store::close().await;
+        ended
     })
 }

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dvt_adapter_memory::MemoryStore;
 use dvt_adapter_postgres::{HintListener, PostgresSettings, PostgresStore, SchemaName};
@@ -64,10 +64,25 @@ pub(crate) async fn open_default() -> Result<(Arc<dyn Store>, bool), Failure> {
     Ok((open_file(settings).await?, is_there))
 }
 
+/// The stores in files that this process has opened.
+static OPENED: Mutex<Vec<SqliteStore>> = Mutex::new(Vec::new());
+
+/// Closes what was opened, so that a file holds everything when the command is over, and nothing is left beside it.
+pub(crate) async fn close() {
+    let opened = std::mem::take(&mut *OPENED.lock().unwrap_or_else(PoisonError::into_inner));
+    for store in opened {
+        store.close().await;
+    }
+}
+
 async fn open_file(settings: SqliteSettings) -> Result<Arc<dyn Store>, Failure> {
     let name = format!("sqlite:{}", settings.file().display());
     match SqliteStore::open(settings).await {
-        Ok(store) => Ok(Arc::new(store)),
+        Ok(store) => {
+            let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+            opened.push(store.clone());
+            Ok(Arc::new(store))
+        }
         Err(error) => Err(Failure::open(name, &error)),
     }
 }

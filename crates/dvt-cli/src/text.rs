@@ -58,14 +58,21 @@ pub(crate) fn shell_word(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text on one line of a terminal: line breaks and tabs as blanks, other control characters replaced.
+/// Whether a terminal obeys the character instead of showing it: control characters, and those that turn the direction of what
+/// follows (UAX #9), so that a name reads as another.
+pub(crate) fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The text on one line of a terminal: line breaks and tabs as blanks, what a terminal would obey replaced.
 pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
+    if !text.contains(is_obeyed) {
         return text.into();
     }
     let visible = |c: char| match c {
         '\t' | '\n' | '\r' => ' ',
-        c if c.is_control() => '\u{fffd}',
+        c if is_obeyed(c) => '\u{fffd}',
         c => c,
     };
     text.chars().map(visible).collect::<String>().into()
@@ -75,8 +82,8 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
 ///
 /// Control characters would move the cursor; they are replaced.
 pub(crate) fn shortened(text: &str, width: usize) -> Cow<'_, str> {
-    let clean: Cow<'_, str> = if text.contains(|c: char| c.is_control()) {
-        text.replace(|c: char| c.is_control(), "\u{fffd}").into()
+    let clean: Cow<'_, str> = if text.contains(is_obeyed) {
+        text.replace(is_obeyed, "\u{fffd}").into()
     } else {
         text.into()
     };
@@ -154,6 +161,10 @@ mod tests {
         assert_eq!(
             one_line("a\tb\nc\r\u{1b}[2Jd\u{9b}e\u{7f}"),
             "a b c \u{fffd}[2Jd\u{fffd}e\u{fffd}"
+        );
+        assert_eq!(
+            one_line("paid\u{202e}dlos\u{2069}"),
+            "paid\u{fffd}dlos\u{fffd}"
         );
     }
 

@@ -2,8 +2,9 @@ use std::io;
 
 use serde_json::ser::Formatter;
 
-/// JSON on one line whose texts escape all control characters: JSON asks for those below U+0020 only, and terminals obey some
-/// of the others.
+use crate::text::is_obeyed;
+
+/// JSON on one line whose texts escape all that a terminal would obey: JSON asks for the characters below U+0020 only.
 #[derive(Debug)]
 pub(super) struct Visible;
 
@@ -13,7 +14,7 @@ impl Formatter for Visible {
         W: ?Sized + io::Write,
     {
         let mut rest = fragment;
-        while let Some((at, control)) = rest.char_indices().find(|(_, c)| c.is_control()) {
+        while let Some((at, control)) = rest.char_indices().find(|(_, c)| is_obeyed(*c)) {
             writer.write_all(&rest.as_bytes()[..at])?;
             write!(writer, "\\u{:04x}", u32::from(control))?;
             rest = &rest[at + control.len_utf8()..];

@@ -76,3 +76,25 @@ fn two_recordings_and_a_relay_share_a_file() {
     let left = dvt_in(folder, &["outbox", "status", "--json"]).json();
     assert_eq!(left["pending_events"], 0);
 }
+
+#[test]
+fn nothing_is_left_beside_the_file_when_a_command_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("first"), line("first", "RunStarted", 0, "")).unwrap();
+
+    for args in [
+        &["record", "first"][..],
+        &["runs"],
+        &["show", "nobody"],
+        &["drain"],
+    ] {
+        dvt_in(folder, args);
+        let mut names: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["dvt.db", "first"], "{args:?}");
+    }
+}

@@ -1,5 +1,7 @@
 use std::fmt::{self, Write as _};
 
+use crate::text::is_obeyed;
+
 /// A text inside an XML document: what has a meaning there is escaped, what is not allowed there is replaced.
 #[derive(Debug)]
 pub(super) struct Escaped<T>(pub(super) T);
@@ -13,7 +15,7 @@ impl<T: AsRef<str>> fmt::Display for Escaped<T> {
                 '>' => f.write_str("&gt;")?,
                 '"' => f.write_str("&quot;")?,
                 '\n' => f.write_char(c)?,
-                c if c.is_control() || is_direction(c) || matches!(c, '\u{fffe}' | '\u{ffff}') => {
+                c if is_obeyed(c) || matches!(c, '\u{fffe}' | '\u{ffff}') => {
                     f.write_char('\u{fffd}')?;
                 }
                 c => f.write_char(c)?,
@@ -21,11 +23,6 @@ impl<T: AsRef<str>> fmt::Display for Escaped<T> {
         }
         Ok(())
     }
-}
-
-/// Characters that turn the direction of what follows them, so that one name is taken for another.
-fn is_direction(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
