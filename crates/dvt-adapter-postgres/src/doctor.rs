@@ -46,7 +46,7 @@ impl Doctor {
     }
 
     /// Looks at everything, with two connections of its own: one finding or more for each [`Check`], in their order. Without
-    /// a schema those about its content are left out.
+    /// a schema those about its content are left out; behind a pooler that shares sessions, all but that.
     ///
     /// A check that the server refuses is a warning, and the others go on.
     ///
@@ -92,12 +92,19 @@ impl Doctor {
         second: &mut PgConnection,
     ) -> Result<Vec<Finding>, Fault> {
         let schema = self.settings.schema();
-        let server = ServerRow::ask(first).await;
-        let server = server.map_err(|error| Fault::of(error, false))?;
+        let lost = |error| Fault::of(error, false);
+        let search_path = self.settings.search_path();
+        let pooler = connection::pooler(first, second, &search_path).await;
+        let pooler = pooler.map_err(lost)?;
+        if pooler.severity == Severity::Fault {
+            // What others' sessions answer says nothing about ours.
+            return Ok(vec![pooler]);
+        }
+        let server = ServerRow::ask(first).await.map_err(lost)?;
         let mut report = Report::default();
         report.findings.extend(server.server());
         report.findings.extend(server.settings());
-        report.add(Check::Pooler, connection::pooler(first, second).await)?;
+        report.findings.push(pooler);
         report
             .findings
             .push(connection::tls(&server, &self.settings));
@@ -109,8 +116,7 @@ impl Doctor {
             server: &server,
         };
         report.add(Check::Migrations, check.migrations(first).await)?;
-        let exists = check.exists(first).await;
-        if exists.map_err(|error| Fault::of(error, false))? {
+        if check.exists(first).await.map_err(lost)? {
             report.add(Check::Privileges, check.privileges(first).await)?;
             report.add(Check::Indexes, check.indexes(first).await)?;
             report.add(Check::Triggers, check.triggers(first).await)?;

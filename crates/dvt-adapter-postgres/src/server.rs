@@ -1,4 +1,4 @@
-use sqlx::PgConnection;
+use sqlx::{Executor as _, PgConnection, Row as _};
 
 /// What matters of a server, as a connection sees it.
 #[derive(Debug)]
@@ -19,25 +19,27 @@ pub(crate) enum ServerFault {
     )]
     Encoding { found: String },
     #[error(
-        "the search_path is {found}, not {expected} as the connection asked for, so a pooler in transaction mode is in \
-         between: connect to the server itself, or to a pooler in session mode"
+        "the search_path is {found}, not {expected} as the connection asked for, so a pooler is in between that drops what \
+         connections ask for, as in transaction mode: connect to the server itself, or to a pooler in session mode that \
+         passes startup parameters on"
     )]
     SearchPath { expected: String, found: String },
 }
 
 impl Server {
     pub(crate) async fn ask(connection: &mut PgConnection) -> sqlx::Result<Self> {
-        let (number, version, encoding, search_path) = sqlx::query_as(
-            "SELECT current_setting('server_version_num')::int, current_setting('server_version'), \
-             current_setting('server_encoding'), current_setting('search_path')",
-        )
-        .fetch_one(connection)
-        .await?;
+        // The simple protocol: behind a pooler that shares sessions a prepared statement is somebody else's, or nobody's.
+        let row = connection
+            .fetch_one(sqlx::raw_sql(
+                "SELECT current_setting('server_version_num')::int, current_setting('server_version'), \
+                 current_setting('server_encoding'), current_setting('search_path')",
+            ))
+            .await?;
         Ok(Self {
-            number,
-            version,
-            encoding,
-            search_path,
+            number: row.try_get(0)?,
+            version: row.try_get(1)?,
+            encoding: row.try_get(2)?,
+            search_path: row.try_get(3)?,
         })
     }
 
@@ -92,6 +94,9 @@ mod tests {
             "the database keeps its texts as SQL_ASCII: expected UTF8; create one with ENCODING 'UTF8'"
         );
         let pooled = told(150_018, "15.18", "UTF8", "\"$user\", public");
-        assert!(pooled.ends_with("a pooler in session mode"), "{pooled}");
+        assert!(
+            pooled.contains("connect to the server itself, or to a pooler in session mode"),
+            "{pooled}"
+        );
     }
 }

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use dvt_contracts::Timestamp;
-use sqlx::PgConnection;
+use sqlx::{Executor as _, PgConnection, Row as _};
 
-use super::finding::{Check, Finding};
+use super::finding::{Check, Finding, Severity};
 use super::server_check::ServerRow;
 use crate::moment::Moment;
+use crate::server::{Server, ServerFault};
 use crate::settings::{PostgresSettings, Protection};
 
 /// How often the clocks are compared; the quickest answer counts.
@@ -16,40 +17,49 @@ const LOOKS: usize = 5;
 /// A larger difference makes what people see of both clocks confusing. Nothing is decided by it.
 const SKEW: Duration = Duration::from_secs(2);
 
-/// `queries/doctor_session.sql`
-struct SessionRow {
-    pid: i32,
-    probe: String,
-    now: Moment,
-}
-
-async fn session(connection: &mut PgConnection) -> sqlx::Result<SessionRow> {
-    sqlx::query_file_as!(SessionRow, "queries/doctor_session.sql")
-        .fetch_one(connection)
-        .await
-}
-
 /// Whether two sessions stay with a server process each, asked in turns: a pooler in transaction mode hands a process that
-/// has just answered to whoever asks next.
+/// has just answered to whoever asks next. The simple protocol, since a prepared statement would fail there in many ways.
 pub(super) async fn pooler(
     first: &mut PgConnection,
     second: &mut PgConnection,
-) -> sqlx::Result<Vec<Finding>> {
-    for (connection, name) in [(&mut *first, "first"), (&mut *second, "second")] {
-        sqlx::query("SELECT set_config('dvt.probe', $1, false)")
-            .bind(name)
-            .execute(connection)
-            .await?;
-    }
+    search_path: &str,
+) -> sqlx::Result<Finding> {
+    first
+        .execute("SELECT set_config('dvt.probe', 'first', false)")
+        .await?;
+    second
+        .execute("SELECT set_config('dvt.probe', 'second', false)")
+        .await?;
     let mut seen = Vec::new();
     for _ in 0..3 {
         let (one, other) = (session(first).await?, session(second).await?);
         seen.push(Turn {
-            pids: (one.pid, other.pid),
-            keeps: one.probe == "first" && other.probe == "second",
+            pids: (one.0, other.0),
+            keeps: one.1 == "first" && other.1 == "second",
         });
     }
-    Ok(vec![judge(&seen)])
+    let found = judge(&seen);
+    let asked = Server::ask(first).await?.check(search_path);
+    Ok(match asked {
+        Err(fault @ ServerFault::SearchPath { .. }) if found.severity == Severity::Good => {
+            Finding::fault(
+                Check::Pooler,
+                fault.to_string(),
+                "connect to the server itself, or let the pooler pass startup parameters on",
+            )
+        }
+        _ => found,
+    })
+}
+
+/// The process that serves a session, and what the session was told to remember.
+async fn session(connection: &mut PgConnection) -> sqlx::Result<(i32, String)> {
+    let row = connection
+        .fetch_one(sqlx::raw_sql(
+            "SELECT pg_backend_pid(), coalesce(current_setting('dvt.probe', true), '')",
+        ))
+        .await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
 struct Turn {
@@ -115,7 +125,10 @@ pub(super) async fn clock(connection: &mut PgConnection) -> sqlx::Result<Vec<Fin
     let mut best: Option<(Duration, i64)> = None;
     for _ in 0..LOOKS {
         let (before, asked) = (Timestamp::now().as_micros(), Instant::now());
-        let theirs = session(connection).await?.now.0.as_micros();
+        let row = sqlx::query_file!("queries/doctor_clock.sql")
+            .fetch_one(&mut *connection)
+            .await?;
+        let theirs = row.now.0.as_micros();
         let took = asked.elapsed();
         // The answer was made somewhere on the way.
         let ours = before + i64::try_from(took.as_micros() / 2).unwrap_or(0);
@@ -150,7 +163,6 @@ fn skew(ahead: i64, took: Duration) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::finding::Severity;
 
     #[test]
     fn sessions_that_share_a_process_are_told() {

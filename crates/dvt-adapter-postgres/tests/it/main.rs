@@ -41,6 +41,7 @@ mod migrations;
 mod own_server;
 mod plan;
 mod plans;
+mod pooler;
 mod privileges;
 mod refusals;
 mod round_trips;
@@ -98,6 +99,7 @@ fn main() -> ExitCode {
         hints_relay::trials(),
         differential::trials(),
         doctor::trials(),
+        pooler::trials(),
         crash::trials(),
     ];
     let own = tests.into_iter().flatten().map(trial::Test::into_trial);
