@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dvt_adapter_memory::{ManualClock, MemoryStore};
-use dvt_conformance::{Harness, ThroughArc, async_trait, suite};
+use dvt_conformance::{Harness, Through, async_trait, suite};
 use dvt_contracts::{BoxError, Store, Timestamp};
 
 struct Memory {
@@ -48,5 +48,7 @@ suite!(Memory { histories: 10_000 });
 mod through_arc {
     use super::*;
 
-    suite!(ThroughArc(Memory { histories: 500 }));
+    suite!(Through::new(Memory { histories: 500 }, |store| Arc::new(
+        store
+    )));
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use dvt_adapter_sqlite::{ClockShift, SqliteSettings, SqliteStore};
-use dvt_conformance::{Harness, async_trait, suite};
+use dvt_conformance::{Harness, Through, async_trait, suite};
 use dvt_contracts::{BoxError, Store};
+use dvt_layers::{GroupCommit, TransitionGuard};
 use tempfile::TempDir;
 
 struct Sqlite;
@@ -39,3 +40,21 @@ impl Harness for Sqlite {
 }
 
 suite!(Sqlite);
+
+/// The same through layers.
+mod group_commit {
+    use super::*;
+
+    suite!(Through::new(Sqlite, |store| Arc::new(GroupCommit::new(
+        store
+    ))));
+}
+
+mod transition_guard {
+    use super::*;
+
+    suite!(
+        Through::new(Sqlite, |store| Arc::new(TransitionGuard::new(store))).judging(),
+        waive: { tolerant::status_is_the_tolerant_fold => "the guard refuses the events that this is about" }
+    );
+}

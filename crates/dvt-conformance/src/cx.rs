@@ -35,6 +35,7 @@ trait Space: Send + Sync {
     async fn shift_clock(&self, seconds: i64) -> Result<(), BoxError>;
     async fn another(&self) -> Result<Cx, BoxError>;
     fn time_precision(&self) -> Duration;
+    fn judges(&self) -> bool;
     fn histories(&self) -> u32;
     fn shrinks(&self) -> u32;
 }
@@ -57,6 +58,9 @@ impl<H: Harness> Space for Bound<H> {
     }
     fn time_precision(&self) -> Duration {
         self.harness.time_precision()
+    }
+    fn judges(&self) -> bool {
+        self.harness.judges()
     }
     fn histories(&self) -> u32 {
         self.harness.histories()
@@ -93,6 +97,10 @@ impl Cx {
 
     pub(crate) fn time_precision(&self) -> Duration {
         self.space.time_precision()
+    }
+
+    pub(crate) fn judges(&self) -> bool {
+        self.space.judges()
     }
 
     pub(crate) fn histories(&self) -> u32 {

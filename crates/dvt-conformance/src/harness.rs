@@ -25,6 +25,12 @@ pub trait Harness: Send + Sync + 'static {
         Duration::from_micros(1)
     }
 
+    /// Whether the store refuses events that the transition table does not allow, as a guarding layer does: then the model
+    /// test expects it to. Such a store waives the family `tolerant`.
+    fn judges(&self) -> bool {
+        false
+    }
+
     /// How many random histories the model test plays.
     fn histories(&self) -> u32 {
         100

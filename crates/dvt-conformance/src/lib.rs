@@ -10,7 +10,7 @@ mod list;
 mod model;
 mod race;
 mod run;
-mod through_arc;
+mod through;
 
 pub use self::cx::Cx;
 pub use self::failure::Failure;
@@ -18,7 +18,7 @@ pub use self::harness::Harness;
 pub use self::list::{CASES, Case};
 pub use self::model::{Contestant, Played, differ};
 pub use self::run::{evaluate, run_case};
-pub use self::through_arc::ThroughArc;
+pub use self::through::Through;
 
 /// What an adapter author needs besides this crate's own items to write a [`Harness`].
 pub use async_trait::async_trait;

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use dvt_adapter_postgres::{ClockShift, PostgresStore, migrate};
-use dvt_conformance::{CASES, Case, Harness, async_trait, evaluate};
+use dvt_conformance::{CASES, Case, Harness, Through, async_trait, evaluate};
 use dvt_contracts::{BoxError, Store};
+use dvt_layers::{GroupCommit, TransitionGuard};
 use libtest_mimic::{Failed, Trial};
 
 use crate::server::{TestRole, TestSchema, connect, connect_to, execute, url};
@@ -81,7 +82,7 @@ async fn role_with(isolation: &str) -> TestRole {
     role
 }
 
-/// Every case, none waived.
+/// Every case, none waived, and through each layer.
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = CASES.iter().map(|case| trial(case, None)).collect();
     let all = std::env::var("DVT_PG_ISOLATION").as_deref() == Ok("all");
@@ -98,6 +99,20 @@ pub(crate) fn trials() -> Vec<Trial> {
                 .iter()
                 .map(|case| trial(case, Some((prefix, isolation)))),
         );
+    }
+    for case in CASES {
+        trials.push(through("group_commit", case, || {
+            Through::new(Postgres { isolation: None }, |store| {
+                Arc::new(GroupCommit::new(store))
+            })
+        }));
+        // It refuses the events that this family is about.
+        if !case.name.starts_with("tolerant::") {
+            trials.push(through("transition_guard", case, || {
+                let guarded = |store| -> Arc<dyn Store> { Arc::new(TransitionGuard::new(store)) };
+                Through::new(Postgres { isolation: None }, guarded).judging()
+            }));
+        }
     }
     if played.len() < CASES.len() && std::env::var_os("DVT_PG_INTEGRATION").is_some() {
         println!(
@@ -118,6 +133,14 @@ fn trial(case: &'static Case, stricter: Option<(&str, &'static str)>) -> Trial {
     Trial::test(name, move || {
         let harness = Arc::new(Postgres { isolation });
         let evaluated = runtime()?.block_on(evaluate(harness, case));
+        evaluated.map_err(|failure| Failed::from(failure.to_string()))
+    })
+}
+
+/// The case through a layer.
+fn through(layer: &str, case: &'static Case, harness: fn() -> Through<Postgres>) -> Trial {
+    Trial::test(format!("{layer}::{}", case.name), move || {
+        let evaluated = runtime()?.block_on(evaluate(Arc::new(harness()), case));
         evaluated.map_err(|failure| Failed::from(failure.to_string()))
     })
 }

@@ -223,8 +223,9 @@ async fn an_append_does_not_wait_for_a_hint() -> Outcome {
         }
     });
     let in_commit = becomes_true(async || {
+        // A vacuum of the server's own may wait with it.
         let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
-        number(&mut admin, waits).await == 1
+        number(&mut admin, waits).await >= 1
     });
     assert!(in_commit.await, "no commit waits for the standby");
 

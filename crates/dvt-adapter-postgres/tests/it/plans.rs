@@ -31,7 +31,10 @@ async fn every_query_is_looked_at_or_cold() -> Outcome {
     let mut there = BTreeSet::new();
     for entry in std::fs::read_dir(folder)? {
         let name = entry?.file_name().into_string().unwrap();
-        there.insert(name.strip_suffix(".sql").unwrap().to_owned());
+        // The doctor reads the catalogue, not what is in the tables.
+        if !name.starts_with("doctor_") {
+            there.insert(name.strip_suffix(".sql").unwrap().to_owned());
+        }
     }
 
     let hot = statements();

@@ -9,7 +9,7 @@ use dvt_contracts::{
 
 use crate::cx::Cx;
 use crate::failure::{Failure, check_eq, check_matches};
-use crate::fixture::{LEASE, attempt, claim_all, note, notes, payload, seqs, step};
+use crate::fixture::{LEASE, attempt, claim_all, event, note, notes, payload, seqs, step};
 
 /// The runs of a claim, in the order of the reply.
 fn runs(claimed: &[ClaimedRun]) -> Vec<RunKey> {
@@ -42,7 +42,8 @@ pub async fn events_are_those_of_the_log(cx: &Cx) -> Result<(), Failure> {
         .with_engine_attempt(attempt(7))
         .with_logical_attempt(attempt(3))
         .with_payload(payload(r#"{ "n": 1e2, "b": 1, "a": -0, "n": "é" }"#));
-    cx.append(&run, vec![rich, note("last")]).await?;
+    cx.append(&run, vec![event(EventType::RunStarted, "start"), rich])
+        .await?;
     let log = cx.log(&run).await?;
 
     let whole = cx.claim_only(&run).await?;

@@ -7,7 +7,7 @@ use dvt_contracts::{EventType, RunEvent, RunKey};
 
 use crate::cx::Cx;
 use crate::failure::{Failure, check_eq, check_matches};
-use crate::fixture::{attempt, key, moment, note, notes, payload, seqs, step};
+use crate::fixture::{attempt, event, key, moment, note, notes, payload, seqs, step};
 
 const SAME: Disposition = Disposition::Duplicate { same_content: true };
 const OTHER: Disposition = Disposition::Duplicate {
@@ -77,7 +77,11 @@ pub async fn known_key_gets_the_stored_event(cx: &Cx) -> Result<(), Failure> {
 pub async fn duplicate_tells_whether_content_is_the_same(cx: &Cx) -> Result<(), Failure> {
     let run = cx.run("a").await?;
     let first = step(EventType::StepFailed, "s", "k1").with_payload(payload("{\"a\":1}"));
-    cx.append(&run, vec![first.clone()]).await?;
+    cx.append(
+        &run,
+        vec![event(EventType::RunStarted, "start"), first.clone()],
+    )
+    .await?;
     let later = Event::new(
         EventType::StepFailed,
         first.step_id().cloned(),

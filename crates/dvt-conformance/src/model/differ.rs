@@ -112,7 +112,7 @@ async fn play(contestants: &[Contestant], throws: &[Throw]) -> Result<bool, Fail
     for contestant in contestants {
         players.push(Player::new(contestant).await?);
     }
-    let mut model = Model::new();
+    let mut model = Model::new(false);
     model.predict(&Call::Bootstrap(request(&dice::run(0), Vec::new())), &[]);
     let mut told: Vec<String> = Vec::new();
     let mut script: VecDeque<Throw> = throws.iter().copied().collect();

@@ -99,7 +99,7 @@ async fn shrink(
 async fn play(cx: &Cx, throws: &[Throw]) -> Result<(), Failure> {
     let cx = cx.another().await?;
     let handles: [Arc<dyn Store>; 2] = [Arc::clone(&cx.store), cx.reopen().await?];
-    let mut model = Model::new();
+    let mut model = Model::new(cx.judges());
     // The first bootstrap tells where the store's clock stands.
     let first = request(&dice::run(0), Vec::new());
     let start = cx.store.bootstrap_run(&first).await?.created_at;

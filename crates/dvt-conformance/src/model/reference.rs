@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dvt_contracts::{
     AppendError, AppendOutcome, AppendRequest, Appended, BootstrapOutcome, BootstrapRequest,
-    Checkpoint, ConflictPolicy, DeadLetter, Destination, Disposition, EventPage, Expected,
+    Checkpoint, ConflictPolicy, DeadLetter, Destination, Disposition, Event, EventPage, Expected,
     InvalidCall, MAX_CALL_EVENTS, ProviderRef, PruneOutcome, Retarget, RunEvent, RunKey,
-    RunMetadata, RunQuery, RunRecord, RunStatus, SafeText, SaveOutcome, StoreError, Timestamp,
-    status_after,
+    RunMetadata, RunQuery, RunRecord, RunState, RunStatus, SafeText, SaveOutcome, StoreError,
+    Timestamp, status_after,
 };
 
 use super::call::Call;
@@ -17,6 +17,8 @@ use super::text;
 /// The state of a whole store.
 #[derive(Debug)]
 pub(super) struct Model {
+    /// Whether it refuses what the transition table does not allow.
+    judges: bool,
     pub(super) now: Timestamp,
     pub(super) runs: BTreeMap<RunKey, ModelRun>,
     pub(super) destination: Option<Destination>,
@@ -71,8 +73,9 @@ impl ModelRun {
 }
 
 impl Model {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(judges: bool) -> Self {
         Self {
+            judges,
             now: model_start(),
             runs: BTreeMap::new(),
             destination: None,
@@ -152,6 +155,9 @@ impl Model {
 
     fn bootstrap(&mut self, request: &BootstrapRequest) -> Result<BootstrapOutcome, StoreError> {
         let run = &request.run;
+        if self.judges {
+            judge(run, &[], &request.events)?;
+        }
         let created = !self.runs.contains_key(run);
         if created {
             let fresh = ModelRun {
@@ -186,7 +192,8 @@ impl Model {
                 return Err(StoreError::RunAlreadyExists { run: run.clone() });
             }
         }
-        let outcome = self.append(&AppendRequest::new(run.clone(), request.events.clone()))?;
+        let events = request.events.clone();
+        let outcome = self.append_to(&AppendRequest::new(run.clone(), events), false)?;
         let created_at = self.run(run)?.created_at;
         Ok(BootstrapOutcome {
             created,
@@ -211,11 +218,15 @@ impl Model {
         }
         Ok(requests
             .iter()
-            .map(|request| self.append(request))
+            .map(|request| self.append_to(request, self.judges))
             .collect())
     }
 
-    fn append(&mut self, request: &AppendRequest) -> Result<AppendOutcome, AppendError> {
+    fn append_to(
+        &mut self,
+        request: &AppendRequest,
+        judges: bool,
+    ) -> Result<AppendOutcome, AppendError> {
         let run = request.run.clone();
         let now = self.now;
         let Some(entry) = self.runs.get_mut(&run) else {
@@ -270,6 +281,11 @@ impl Model {
                 })
             }
             _ => {
+                if judges {
+                    let (before, fresh) = log.split_at(entry.log.len());
+                    let fresh: Vec<_> = fresh.iter().map(|stored| stored.event.clone()).collect();
+                    judge(&run, before, &fresh)?;
+                }
                 entry.log = log;
                 entry.make_due(now);
                 Ok(AppendOutcome {
@@ -377,4 +393,28 @@ impl Model {
             removed: head,
         })
     }
+}
+
+/// Whether the strict face takes these events after those.
+fn judge(run: &RunKey, log: &[RunEvent], events: &[Event]) -> Result<(), AppendError> {
+    let mut state = RunState::new();
+    log.iter().for_each(|stored| state.fold(stored));
+    let mut keys = BTreeSet::new();
+    for event in events {
+        if !keys.insert(event.idempotency_key()) {
+            continue;
+        }
+        state
+            .judge(event)
+            .map_err(|illegal| AppendError::IllegalTransition {
+                run: run.clone(),
+                illegal: Box::new(illegal),
+            })?;
+        state.fold(&RunEvent {
+            run_seq: state.last_seq() + 1,
+            persisted_at: event.emitted_at(),
+            event: event.clone(),
+        });
+    }
+    Ok(())
 }

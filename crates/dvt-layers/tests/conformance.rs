@@ -1,0 +1,59 @@
+//! The conformance suite through each layer, and through both, over the memory store.
+
+use std::sync::Arc;
+
+use dvt_adapter_memory::{ManualClock, MemoryStore};
+use dvt_conformance::{Harness, Through, async_trait, suite};
+use dvt_contracts::{BoxError, Store, Timestamp};
+use dvt_layers::{GroupCommit, TransitionGuard};
+
+struct Memory;
+
+struct Space {
+    store: MemoryStore,
+    clock: ManualClock,
+}
+
+#[async_trait]
+impl Harness for Memory {
+    type Space = Space;
+
+    async fn create(&self) -> Result<Space, BoxError> {
+        let clock = ManualClock::at(Timestamp::now());
+        Ok(Space {
+            store: MemoryStore::with_clock(clock.clone()),
+            clock,
+        })
+    }
+
+    async fn open(&self, space: &Space) -> Result<Arc<dyn Store>, BoxError> {
+        Ok(Arc::new(space.store.clone()))
+    }
+
+    async fn shift_clock(&self, space: &Space, seconds: i64) -> Result<(), BoxError> {
+        let micros = space.clock.now().as_micros() + seconds * 1_000_000;
+        space.clock.set(Timestamp::from_micros(micros)?);
+        Ok(())
+    }
+
+    fn histories(&self) -> u32 {
+        500
+    }
+}
+
+mod group_commit {
+    use super::*;
+
+    suite!(Through::new(Memory, |store| Arc::new(GroupCommit::new(
+        store
+    ))));
+}
+
+mod transition_guard {
+    use super::*;
+
+    suite!(
+        Through::new(Memory, |store| Arc::new(TransitionGuard::new(store))).judging(),
+        waive: { tolerant::status_is_the_tolerant_fold => "the guard refuses the events that this is about" }
+    );
+}
