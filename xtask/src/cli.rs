@@ -18,6 +18,8 @@ Commands:
            (--status, --dry-run, --dump-sql); DATABASE_URL and DVT_PG_SCHEMA say which
   prepare  Write crates/<adapter>/.sqlx anew, what the checked queries know about the database;
            with --check compare only, if a server of the version is at hand that it was made with
+  bench    Measure the stores against hand-written baselines, on a PostgreSQL cluster of its own; takes minutes.
+           --quick sees that everything runs, --json FILE writes the figures, too
   help     Print this text (also: --help, -h)
 
 The servers: PostgreSQL (prepare needs no other), NATS with JetStream, and RabbitMQ. Each is the one in DATABASE_URL,
@@ -45,6 +47,8 @@ pub(crate) enum Command {
     Prepare,
     /// Checks it.
     PrepareCheck,
+    /// Measures, with these arguments.
+    Bench(Vec<String>),
 }
 
 impl Command {
@@ -58,6 +62,7 @@ impl Command {
             Self::Migrate(args) => return commands::migrate::run(workspace, args),
             Self::Prepare => commands::prepare::run(workspace),
             Self::PrepareCheck => commands::prepare::check(workspace),
+            Self::Bench(args) => commands::bench::run(workspace, args),
         };
         u8::from(outcome == Outcome::Failed)
     }
@@ -85,6 +90,10 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Request, S
     // `dvt` judges its arguments itself, and has a help text of its own.
     if first == "migrate" {
         return Ok(Request::Run(Command::Migrate(rest)));
+    }
+    // So does the program that measures.
+    if first == "bench" {
+        return Ok(Request::Run(Command::Bench(rest)));
     }
     let known = ["test", "it", "lint", "fix", "prepare"].contains(&first.as_str());
     if matches!(first.as_str(), "help" | "--help" | "-h")

@@ -1,5 +1,6 @@
 //! The commands behind `cargo xtask`.
 
+pub(crate) mod bench;
 pub(crate) mod fix;
 pub(crate) mod it;
 pub(crate) mod lint;

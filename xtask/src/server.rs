@@ -85,6 +85,20 @@ impl Server {
         Self::own(Product::Postgres, binaries)
     }
 
+    /// Starts a PostgreSQL server from the programs on this machine, whatever others there are.
+    ///
+    /// # Errors
+    ///
+    /// A sentence about what is missing.
+    pub(crate) fn of_our_own() -> Result<Self, String> {
+        let named = Binaries::named(Product::Postgres)?;
+        let binaries = named.or_else(|| Binaries::found(Product::Postgres));
+        let binaries = binaries.ok_or(
+            "no programs of PostgreSQL are found: install them, or name their folder in DVT_PG_BIN",
+        )?;
+        Self::own(Product::Postgres, binaries)
+    }
+
     /// Where it answers.
     pub(crate) fn url(&self) -> &Url {
         &self.url

@@ -1,0 +1,280 @@
+//! Appends: ours against a hand-written transaction, a bulk insert without checks, and the algorithm that DVT replaces.
+
+use std::sync::Arc;
+
+use dvt_adapter_postgres::PostgresStore;
+use dvt_contracts::{AppendRequest, RunKey, RunStateStore, RunStateStoreExt as _};
+use dvt_layers::GroupCommit;
+use tokio::task::JoinSet;
+
+use crate::BoxError;
+use crate::event::{Events, run};
+use crate::ground::{Ground, Table};
+use crate::report::Report;
+use crate::rounds::{Scale, duel, median, rate};
+
+mod bulk;
+mod raw;
+mod seed;
+
+use self::bulk::Bulk;
+use self::raw::Raw;
+use self::seed::Seed;
+
+/// How many call at once where many do.
+const CALLERS: u64 = 64;
+const BATCH: u64 = 100;
+
+/// Measures all of it.
+pub(crate) async fn measure(
+    ground: &Ground,
+    scale: Scale,
+    report: &mut Report,
+) -> Result<(), BoxError> {
+    one_caller(ground, scale, report).await?;
+    let best = best_raw(ground, scale).await?;
+    many_callers(ground, scale, best, report).await?;
+    seed_algorithm(ground, scale, report).await?;
+    hot_run(ground, scale, best, report).await?;
+    batches(ground, scale, report).await?;
+    replay(ground, scale, report).await
+}
+
+/// One event for each call, one call after another, in a run of its own.
+async fn one_by_one(
+    store: &(impl RunStateStore + ?Sized),
+    events: &Events,
+    run: &RunKey,
+    numbers: std::ops::Range<u64>,
+) -> Result<(), BoxError> {
+    for number in numbers {
+        let request = AppendRequest::new(run.clone(), vec![events.event(number)?]);
+        store.append_and_enqueue(request).await?;
+    }
+    Ok(())
+}
+
+/// Callers at once, each with its share of the events: of a run of its own, or all of one.
+async fn at_once<S: RunStateStore + 'static>(
+    store: &Arc<S>,
+    runs: &[RunKey],
+    share: u64,
+) -> Result<(), BoxError> {
+    let events = Events::new()?;
+    let mut callers = JoinSet::new();
+    for caller in 0..CALLERS {
+        let (store, events) = (Arc::clone(store), events.clone());
+        let run = runs[caller as usize % runs.len()].clone();
+        callers.spawn(async move {
+            let first = caller * share;
+            one_by_one(&*store, &events, &run, first..first + share).await
+        });
+    }
+    while let Some(ended) = callers.join_next().await {
+        ended??;
+    }
+    Ok(())
+}
+
+async fn runs(
+    ground: &Ground,
+    store: &PostgresStore,
+    round: usize,
+    count: u64,
+) -> Result<Vec<RunKey>, BoxError> {
+    let mut runs = Vec::new();
+    for number in 0..count {
+        let run = run(&format!("round-{round}-run-{number}"))?;
+        ground.bootstrap(store, &run).await?;
+        runs.push(run);
+    }
+    Ok(runs)
+}
+
+async fn one_caller(ground: &Ground, scale: Scale, report: &mut Report) -> Result<(), BoxError> {
+    ground.empty().await?;
+    let (store, events) = (ground.store(1).await?, Events::new()?);
+    let count = scale.events;
+    let mut raw = Raw::connect(ground, 1).await?;
+    let duel = duel(
+        scale,
+        async |round| rate(count, raw.append(round, count)).await,
+        async |round| {
+            let run = runs(ground, &store, round, 1).await?.remove(0);
+            rate(count, one_by_one(&store, &events, &run, 0..count)).await
+        },
+    )
+    .await?;
+    let all = count * (scale.rounds as u64 + 1);
+    ground.expect(Table::Ours, all).await?;
+    ground.expect(Table::Raw, all).await?;
+    let what = "1 caller, 1 event per append vs raw";
+    report.ratio("append_1_caller_vs_raw", what, 1.0, duel);
+    Ok(())
+}
+
+/// The number of connections with which the hand-written transaction is fastest.
+async fn best_raw(ground: &Ground, scale: Scale) -> Result<usize, BoxError> {
+    ground.empty().await?;
+    let mut best = (0, 0.0);
+    let mut round = 0;
+    for connections in [1, 8, 32] {
+        let mut raw = Raw::connect(ground, connections).await?;
+        let mut rates = Vec::new();
+        for _ in 0..3 {
+            rates.push(rate(scale.events, raw.append(round, scale.events)).await?);
+            round += 1;
+        }
+        let rate = median(rates);
+        eprintln!("raw with {connections} connections: {rate:.0} events/s");
+        if rate > best.1 {
+            best = (connections, rate);
+        }
+    }
+    Ok(best.0)
+}
+
+/// What a group commit over the store does with 64 callers.
+async fn grouped(
+    ground: &Ground,
+    store: &PostgresStore,
+    round: usize,
+    count: u64,
+    distinct: u64,
+) -> Result<f64, BoxError> {
+    let runs = runs(ground, store, round, distinct).await?;
+    let layer = Arc::new(GroupCommit::new(store.clone()));
+    rate(count, at_once(&layer, &runs, count / CALLERS)).await
+}
+
+/// So many that each caller has the same share.
+fn shared_out(events: u64) -> u64 {
+    events / CALLERS * CALLERS
+}
+
+async fn many_callers(
+    ground: &Ground,
+    scale: Scale,
+    best: usize,
+    report: &mut Report,
+) -> Result<(), BoxError> {
+    ground.empty().await?;
+    let store = ground.store(8).await?;
+    let count = shared_out(4 * scale.events);
+    let mut raw = Raw::connect(ground, best).await?;
+    let duel = duel(
+        scale,
+        async |round| rate(count, raw.append(round, count)).await,
+        async |round| grouped(ground, &store, round, count, CALLERS).await,
+    )
+    .await?;
+    let all = count * (scale.rounds as u64 + 1);
+    ground.expect(Table::Ours, all).await?;
+    ground.expect(Table::Raw, all).await?;
+    let what = "64 callers, distinct runs, GroupCommit vs best raw";
+    report.ratio("append_64_callers_vs_raw_best", what, 3.0, duel);
+    Ok(())
+}
+
+async fn seed_algorithm(
+    ground: &Ground,
+    scale: Scale,
+    report: &mut Report,
+) -> Result<(), BoxError> {
+    ground.empty().await?;
+    let store = ground.store(8).await?;
+    let count = shared_out(2 * scale.events);
+    let mut seed = Seed::connect(ground, 32).await?;
+    let duel = duel(
+        scale,
+        async |round| rate(count, seed.append(round, count)).await,
+        async |round| grouped(ground, &store, round, count, CALLERS).await,
+    )
+    .await?;
+    let all = count * (scale.rounds as u64 + 1);
+    ground.expect(Table::Ours, all).await?;
+    ground.expect(Table::Raw, all).await?;
+    let what = "64 callers, distinct runs, GroupCommit vs seed algorithm";
+    report.ratio("append_64_callers_vs_seed_algorithm", what, 10.0, duel);
+    Ok(())
+}
+
+async fn hot_run(
+    ground: &Ground,
+    scale: Scale,
+    best: usize,
+    report: &mut Report,
+) -> Result<(), BoxError> {
+    ground.empty().await?;
+    let store = ground.store(8).await?;
+    let count = shared_out(4 * scale.events);
+    let mut raw = Raw::connect(ground, best).await?;
+    let duel = duel(
+        scale,
+        async |round| rate(count, raw.append(round, count)).await,
+        async |round| grouped(ground, &store, round, count, 1).await,
+    )
+    .await?;
+    let all = count * (scale.rounds as u64 + 1);
+    ground.expect(Table::Ours, all).await?;
+    let what = "64 callers, one hot run, GroupCommit vs best raw";
+    report.ratio("append_hot_run_vs_raw_best", what, 2.0, duel);
+    Ok(())
+}
+
+/// Requests of a hundred events for one run.
+async fn in_batches(store: &PostgresStore, run: &RunKey, count: u64) -> Result<(), BoxError> {
+    let events = Events::new()?;
+    for first in (0..count).step_by(BATCH as usize) {
+        let batch = (first..first + BATCH).map(|number| events.event(number));
+        let request = AppendRequest::new(run.clone(), batch.collect::<Result<_, _>>()?);
+        store.append_and_enqueue(request).await?;
+    }
+    Ok(())
+}
+
+async fn batches(ground: &Ground, scale: Scale, report: &mut Report) -> Result<(), BoxError> {
+    ground.empty().await?;
+    let store = ground.store(1).await?;
+    let count = 10 * scale.events;
+    let mut bulk = Bulk::connect(ground).await?;
+    let duel = duel(
+        scale,
+        async |round| rate(count, bulk.append(round, count, BATCH)).await,
+        async |round| {
+            let run = runs(ground, &store, round, 1).await?.remove(0);
+            rate(count, in_batches(&store, &run, count)).await
+        },
+    )
+    .await?;
+    let all = count * (scale.rounds as u64 + 1);
+    ground.expect(Table::Ours, all).await?;
+    ground.expect(Table::Raw, all).await?;
+    let what = "batches of 100 on one run vs bulk";
+    report.ratio("append_batch100_vs_bulk", what, 0.7, duel);
+    Ok(())
+}
+
+async fn replay(ground: &Ground, scale: Scale, report: &mut Report) -> Result<(), BoxError> {
+    ground.empty().await?;
+    let store = ground.store(1).await?;
+    let count = 10 * scale.events;
+    let duel = duel(
+        scale,
+        async |round| {
+            let run = runs(ground, &store, round, 1).await?.remove(0);
+            rate(count, in_batches(&store, &run, count)).await
+        },
+        async |round| {
+            let run = run(&format!("round-{round}-run-0"))?;
+            rate(count, in_batches(&store, &run, count)).await
+        },
+    )
+    .await?;
+    ground
+        .expect(Table::Ours, count * (scale.rounds as u64 + 1))
+        .await?;
+    let what = "replay of what is there, batches of 100, vs first append";
+    report.ratio("replay_vs_append", what, 1.5, duel);
+    Ok(())
+}

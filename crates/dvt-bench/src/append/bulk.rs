@@ -1,0 +1,56 @@
+use sqlx::PgConnection;
+
+use crate::BoxError;
+use crate::event::PAYLOAD;
+use crate::ground::Ground;
+
+/// One `INSERT … SELECT unnest(…)` for each batch: the rows and nothing else, no check, no outbox.
+#[derive(Debug)]
+pub(super) struct Bulk {
+    connection: PgConnection,
+}
+
+const INSERT: &str = "
+    INSERT INTO raw_events (tenant_id, run_id, run_seq, event_type, step_id, logical_attempt, engine_attempt,
+        idempotency_key, emitted_at, persisted_at, payload, payload_size)
+    SELECT 'bench', $1, e.seq, 'StepReported', e.step, 1, 1, e.key, now(), now(), e.payload::json, $6
+    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[]) AS e (seq, step, key, payload)";
+
+impl Bulk {
+    pub(super) async fn connect(ground: &Ground) -> Result<Self, BoxError> {
+        Ok(Self {
+            connection: ground.connect().await?,
+        })
+    }
+
+    /// Stores that many events of one run.
+    pub(super) async fn append(
+        &mut self,
+        round: usize,
+        count: u64,
+        batch: u64,
+    ) -> Result<(), BoxError> {
+        let run = format!("round-{round}");
+        let size = i64::try_from(PAYLOAD.len())?;
+        let (count, batch) = (i64::try_from(count)?, i64::try_from(batch)?);
+        let mut first = 1;
+        while first <= count {
+            let seqs: Vec<i64> = (first..first + batch).collect();
+            let named = |make: fn(i64) -> String| seqs.iter().map(|seq| make(*seq)).collect();
+            let steps: Vec<String> = named(|seq| format!("model.shop.step_{}", seq % 100));
+            let keys: Vec<String> = named(|seq| format!("{seq:064}"));
+            let payloads = vec![PAYLOAD; seqs.len()];
+            sqlx::query(INSERT)
+                .bind(&run)
+                .bind(&seqs)
+                .bind(&steps)
+                .bind(&keys)
+                .bind(&payloads)
+                .bind(size)
+                .execute(&mut self.connection)
+                .await?;
+            first += batch;
+        }
+        Ok(())
+    }
+}

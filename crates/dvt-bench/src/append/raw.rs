@@ -1,0 +1,75 @@
+use sqlx::{Connection as _, PgConnection};
+use tokio::task::JoinSet;
+
+use crate::BoxError;
+use crate::event::PAYLOAD;
+use crate::ground::Ground;
+
+/// The smallest transaction that stores an event and an outbox row, written by hand: `BEGIN; INSERT; INSERT; COMMIT`.
+/// Nobody checks for duplicates, and the caller has to know the number.
+#[derive(Debug)]
+pub(super) struct Raw {
+    connections: Vec<PgConnection>,
+}
+
+pub(super) const INSERT_EVENT: &str = "
+    INSERT INTO raw_events (tenant_id, run_id, run_seq, event_type, step_id, logical_attempt, engine_attempt,
+        idempotency_key, emitted_at, persisted_at, payload, payload_size)
+    VALUES ('bench', $1, $2, 'StepReported', $3, 1, 1, $4, now(), now(), $5::text::json, $6)";
+
+pub(super) const INSERT_OUTBOX: &str =
+    "INSERT INTO raw_outbox (tenant_id, run_id, run_seq, due_at) VALUES ('bench', $1, $2, now())";
+
+impl Raw {
+    /// With so many connections, which are held.
+    pub(super) async fn connect(ground: &Ground, count: usize) -> Result<Self, BoxError> {
+        let mut connections = Vec::new();
+        for _ in 0..count {
+            connections.push(ground.connect().await?);
+        }
+        Ok(Self { connections })
+    }
+
+    /// Stores that many events, each connection its share, into a run of its own.
+    pub(super) async fn append(&mut self, round: usize, count: u64) -> Result<(), BoxError> {
+        let shares = self.connections.len() as u64;
+        let mut workers = JoinSet::new();
+        for (number, connection) in self.connections.drain(..).enumerate() {
+            let run = format!("round-{round}-connection-{number}");
+            let number = number as u64;
+            let share = count / shares + u64::from(number < count % shares);
+            workers.spawn(worker(connection, run, share));
+        }
+        while let Some(ended) = workers.join_next().await {
+            self.connections.push(ended??);
+        }
+        Ok(())
+    }
+}
+
+async fn worker(
+    mut connection: PgConnection,
+    run: String,
+    count: u64,
+) -> Result<PgConnection, BoxError> {
+    let size = i64::try_from(PAYLOAD.len())?;
+    for seq in 1..=i64::try_from(count)? {
+        let mut transaction = connection.begin().await?;
+        sqlx::query(INSERT_EVENT)
+            .bind(&run)
+            .bind(seq)
+            .bind(format!("model.shop.step_{}", seq % 100))
+            .bind(format!("{seq:064}"))
+            .bind(PAYLOAD)
+            .bind(size)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(INSERT_OUTBOX)
+            .bind(&run)
+            .bind(seq)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+    }
+    Ok(connection)
+}
