@@ -1,5 +1,7 @@
+-- The events that have the keys ?1, an array of [number of the run, tenant, run, key].
 -- CROSS JOIN: the keys drive, each is one probe of the index.
 SELECT
+    k.value ->> 0 AS "at!: i64",
     e.run_seq AS "run_seq!: i64",
     e.event_type AS "event_type!: String",
     e.step_id AS "step_id?: String",
@@ -9,6 +11,6 @@ SELECT
     e.emitted_at AS "emitted_at!: i64",
     e.persisted_at AS "persisted_at!: i64",
     e.payload AS "payload!: String"
-FROM json_each(?3) AS k
+FROM json_each(?1) AS k
 CROSS JOIN run_events AS e
-WHERE e.tenant_id = ?1 AND e.run_id = ?2 AND e.idempotency_key = k.value
+WHERE e.tenant_id = k.value ->> 1 AND e.run_id = k.value ->> 2 AND e.idempotency_key = k.value ->> 3

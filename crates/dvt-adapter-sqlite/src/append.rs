@@ -1,4 +1,5 @@
-//! What a request does to a run: judged first, then written, so that a refusal leaves nothing behind.
+//! What requests do to runs: all that they need is read first, each is judged and executed in memory, and what has changed is
+//! written last, so that a refusal leaves nothing behind and a call takes five statements, however many runs it names.
 
 use std::collections::HashMap;
 
@@ -6,69 +7,162 @@ use dvt_contracts::{
     AppendError, AppendOutcome, AppendRequest, Appended, ConflictPolicy, Disposition, Event,
     Expected, IdempotencyKey, RunEvent, RunKey, Timestamp, status_after,
 };
-use serde_json::json;
 use sqlx::SqliteConnection;
 
-use crate::event_row::EventRow;
 use crate::fault::Fault;
 use crate::head::Head;
+
+mod batch;
+mod reading;
+
+use self::batch::Batch;
 
 /// A run's events by their keys.
 pub(crate) type Known = HashMap<IdempotencyKey, RunEvent>;
 
-/// Judges and executes one request, within the caller's transaction.
-pub(crate) async fn append(
-    connection: &mut SqliteConnection,
-    request: &AppendRequest,
-    now: Timestamp,
-) -> Result<Result<AppendOutcome, AppendError>, Fault> {
-    let run = &request.run;
-    let Some(mut head) = Head::load(connection, run).await? else {
-        return Ok(Err(AppendError::RunNotFound { run: run.clone() }));
-    };
-    if let Some(pruned_at) = head.pruned_at {
-        let run = run.clone();
-        return Ok(Err(AppendError::RunPruned { run, pruned_at }));
-    }
-    let known = known(connection, run, &request.events).await?;
-    if let Err(refusal) = judge(request, &known, head.last_seq) {
-        return Ok(Err(refusal));
-    }
-    let events = write(connection, &mut head, &request.events, known, now).await?;
-    Ok(Ok(AppendOutcome {
-        head: head.last_seq,
-        events,
-    }))
+/// The runs of a call, as they are and as they will be.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    runs: HashMap<RunKey, RunWork>,
+    batch: Batch,
 }
 
-/// The events of the run that have one of these events' keys.
-pub(crate) async fn known(
+#[derive(Debug)]
+struct RunWork {
+    head: Head,
+    known: Known,
+    is_changed: bool,
+}
+
+/// Judges and executes requests, one after another, within the caller's transaction.
+pub(crate) async fn append(
     connection: &mut SqliteConnection,
-    run: &RunKey,
-    events: &[Event],
-) -> Result<Known, Fault> {
-    let keys: Vec<&str> = events
+    requests: &[AppendRequest],
+    now: Timestamp,
+) -> Result<Vec<Result<AppendOutcome, AppendError>>, Fault> {
+    let named: Vec<_> = requests
         .iter()
-        .map(|event| event.idempotency_key().as_str())
+        .map(|request| (&request.run, request.events.as_slice()))
         .collect();
-    let keys = json!(keys).to_string();
-    let (tenant_id, run_id) = (run.tenant_id.as_str(), run.run_id.as_str());
-    let rows = sqlx::query_file_as!(
-        EventRow,
-        "queries/known_events.sql",
-        tenant_id,
-        run_id,
-        keys
-    )
-    .fetch_all(connection)
-    .await
-    .map_err(Fault::of)?;
-    rows.into_iter()
-        .map(|row| {
-            let stored = row.decode()?;
-            Ok((stored.event.idempotency_key().clone(), stored))
-        })
-        .collect()
+    let mut work = Work::load(connection, &named).await?;
+    let replies = requests.iter().map(|request| work.append(request, now));
+    let replies = replies.collect();
+    work.save(connection).await?;
+    Ok(replies)
+}
+
+impl Work {
+    /// Reads the heads of these runs, and which of the keys they know.
+    pub(crate) async fn load(
+        connection: &mut SqliteConnection,
+        named: &[(&RunKey, &[Event])],
+    ) -> Result<Self, Fault> {
+        let mut work = Self::default();
+        for head in reading::heads(connection, named).await? {
+            let run = RunWork {
+                head,
+                known: Known::new(),
+                is_changed: false,
+            };
+            work.runs.insert(run.head.run.clone(), run);
+        }
+        for (run, event) in reading::known(connection, named).await? {
+            if let Some(run) = work.runs.get_mut(run) {
+                let key = event.event.idempotency_key().clone();
+                run.known.insert(key, event);
+            }
+        }
+        Ok(work)
+    }
+
+    /// The run's events that have one of the keys; nothing, if the run is not there.
+    pub(crate) fn known(&self, run: &RunKey) -> Option<&Known> {
+        self.runs.get(run).map(|run| &run.known)
+    }
+
+    fn append(
+        &mut self,
+        request: &AppendRequest,
+        now: Timestamp,
+    ) -> Result<AppendOutcome, AppendError> {
+        let run = &request.run;
+        let Some(found) = self.runs.get(run) else {
+            return Err(AppendError::RunNotFound { run: run.clone() });
+        };
+        if let Some(pruned_at) = found.head.pruned_at {
+            let run = run.clone();
+            return Err(AppendError::RunPruned { run, pruned_at });
+        }
+        judge(request, &found.known, found.head.last_seq)?;
+        let events = self.write(run, &request.events, now);
+        let head = self.runs.get(run).map_or(0, |run| run.head.last_seq);
+        Ok(AppendOutcome { head, events })
+    }
+
+    /// Takes in the events whose keys are not known, and tells of each event what the log will hold. The run is there.
+    pub(crate) fn write(
+        &mut self,
+        run: &RunKey,
+        events: &[Event],
+        now: Timestamp,
+    ) -> Vec<Appended> {
+        let Some(RunWork {
+            head,
+            known,
+            is_changed,
+        }) = self.runs.get_mut(run)
+        else {
+            return Vec::new();
+        };
+        // The clock may have stepped back since the last write.
+        let persisted_at = head.last_persisted_at.map_or(now, |last| last.max(now));
+        let mut appended = Vec::with_capacity(events.len());
+        for event in events {
+            let key = event.idempotency_key();
+            if let Some(stored) = known.get(key) {
+                appended.push(Appended {
+                    disposition: Disposition::Duplicate {
+                        same_content: event.same_content(&stored.event),
+                    },
+                    stored: stored.clone(),
+                });
+                continue;
+            }
+            head.last_seq += 1;
+            head.status = status_after(head.status, event.event_type());
+            head.last_persisted_at = Some(persisted_at);
+            *is_changed = true;
+            let stored = RunEvent {
+                run_seq: head.last_seq,
+                persisted_at,
+                event: event.clone(),
+            };
+            self.batch.push(run, &stored);
+            known.insert(key.clone(), stored.clone());
+            appended.push(Appended {
+                stored,
+                disposition: Disposition::Appended,
+            });
+        }
+        if *is_changed {
+            head.enqueue(now);
+        }
+        appended
+    }
+
+    /// Writes what has changed.
+    pub(crate) async fn save(self, connection: &mut SqliteConnection) -> Result<(), Fault> {
+        let runs = self.runs.into_values();
+        let changed: Vec<Head> = runs
+            .filter(|run| run.is_changed)
+            .map(|run| run.head)
+            .collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        self.batch.insert(connection).await?;
+        batch::move_heads(connection, &changed).await
+    }
 }
 
 fn judge(request: &AppendRequest, known: &Known, head: u64) -> Result<(), AppendError> {
@@ -105,110 +199,5 @@ fn judge(request: &AppendRequest, known: &Known, head: u64) -> Result<(), Append
             })
         }
         _ => Ok(()),
-    }
-}
-
-/// Writes the events whose keys are not known, and tells of each event what the log holds.
-pub(crate) async fn write(
-    connection: &mut SqliteConnection,
-    head: &mut Head,
-    events: &[Event],
-    mut known: Known,
-    now: Timestamp,
-) -> Result<Vec<Appended>, Fault> {
-    // The clock may have stepped back since the last write.
-    let persisted_at = head.last_persisted_at.map_or(now, |last| last.max(now));
-    let mut batch = Batch::default();
-    let mut appended = Vec::with_capacity(events.len());
-    for event in events {
-        let key = event.idempotency_key();
-        if let Some(stored) = known.get(key) {
-            appended.push(Appended {
-                disposition: Disposition::Duplicate {
-                    same_content: event.same_content(&stored.event),
-                },
-                stored: stored.clone(),
-            });
-            continue;
-        }
-        head.last_seq += 1;
-        head.status = status_after(head.status, event.event_type());
-        batch.push(head.last_seq, event);
-        let stored = RunEvent {
-            run_seq: head.last_seq,
-            persisted_at,
-            event: event.clone(),
-        };
-        known.insert(key.clone(), stored.clone());
-        appended.push(Appended {
-            stored,
-            disposition: Disposition::Appended,
-        });
-    }
-    if !batch.rows.is_empty() {
-        batch.insert(connection, &head.run, persisted_at).await?;
-        head.last_persisted_at = Some(persisted_at);
-        head.enqueue(now);
-        head.save(connection).await?;
-    }
-    Ok(appended)
-}
-
-/// The events of one INSERT. Payloads travel side by side, not as JSON within JSON.
-#[derive(Default)]
-struct Batch {
-    rows: Vec<serde_json::Value>,
-    payloads: Vec<u8>,
-}
-
-impl Batch {
-    fn push(&mut self, run_seq: u64, event: &Event) {
-        let payload = event.payload().as_str();
-        // SQL counts from 1.
-        let offset = self.payloads.len() + 1;
-        self.payloads.extend_from_slice(payload.as_bytes());
-        self.rows.push(json!([
-            run_seq,
-            event.event_type().as_str(),
-            event.step_id().map(AsRef::<str>::as_ref),
-            event.logical_attempt().get(),
-            event.engine_attempt().get(),
-            event.idempotency_key().as_str(),
-            event.emitted_at().as_micros(),
-            payload.len(),
-            offset,
-        ]));
-    }
-
-    async fn insert(
-        self,
-        connection: &mut SqliteConnection,
-        run: &RunKey,
-        persisted_at: Timestamp,
-    ) -> Result<(), Fault> {
-        let expected = self.rows.len() as u64;
-        let rows = serde_json::Value::Array(self.rows).to_string();
-        let (tenant_id, run_id) = (run.tenant_id.as_str(), run.run_id.as_str());
-        let payloads = self.payloads;
-        let persisted_at = persisted_at.as_micros();
-        let inserted = sqlx::query_file!(
-            "queries/insert_events.sql",
-            tenant_id,
-            run_id,
-            rows,
-            payloads,
-            persisted_at,
-        )
-        .execute(connection)
-        .await
-        .map_err(Fault::of)?
-        .rows_affected();
-        if inserted == expected {
-            return Ok(());
-        }
-        Err(Fault::corrupt(
-            "insert",
-            format!("{inserted} of {expected} events"),
-        ))
     }
 }

@@ -26,21 +26,23 @@ pub(crate) struct Head {
     pub(crate) parked_at: Option<Timestamp>,
 }
 
-struct HeadRow {
-    last_seq: i64,
-    last_persisted_at: Option<i64>,
-    status: String,
-    pruned_at: Option<i64>,
-    delivered_seq: i64,
-    due_at: Option<i64>,
-    claim_no: i64,
-    lease_token: Option<String>,
-    lease_expires_at: Option<i64>,
-    unfinished_claims: i64,
-    attempts: i64,
-    last_error: Option<String>,
-    dead_letters: i64,
-    parked_at: Option<i64>,
+/// Its columns.
+#[derive(Debug)]
+pub(crate) struct HeadRow {
+    pub(crate) last_seq: i64,
+    pub(crate) last_persisted_at: Option<i64>,
+    pub(crate) status: String,
+    pub(crate) pruned_at: Option<i64>,
+    pub(crate) delivered_seq: i64,
+    pub(crate) due_at: Option<i64>,
+    pub(crate) claim_no: i64,
+    pub(crate) lease_token: Option<String>,
+    pub(crate) lease_expires_at: Option<i64>,
+    pub(crate) unfinished_claims: i64,
+    pub(crate) attempts: i64,
+    pub(crate) last_error: Option<String>,
+    pub(crate) dead_letters: i64,
+    pub(crate) parked_at: Option<i64>,
 }
 
 impl Head {
@@ -199,7 +201,7 @@ impl Head {
 }
 
 impl HeadRow {
-    fn decode(self, run: &RunKey) -> Result<Head, Fault> {
+    pub(crate) fn decode(self, run: &RunKey) -> Result<Head, Fault> {
         let lease = match (self.lease_token, moment_if(self.lease_expires_at)?) {
             (Some(token), Some(until)) => {
                 let token: Uuid = text("lease token", &token)?;

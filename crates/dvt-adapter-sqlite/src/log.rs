@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use dvt_contracts::{
     AppendError, AppendOutcome, AppendRequest, BootstrapOutcome, BootstrapRequest, Checkpoint,
     EventPage, ProviderRef, PruneOutcome, RunKey, RunQuery, RunRecord, RunStateStore, SaveOutcome,
-    StoreError, TenantId, Timestamp,
+    StoreError, TenantId,
 };
 use sqlx::SqliteConnection;
 
@@ -47,7 +47,7 @@ impl RunStateStore for SqliteStore {
         let failed = |fault: Fault| fault.store("append_batch");
         let mut session = self.database().write().await.map_err(failed)?;
         let connection = session.connection().map_err(failed)?;
-        let outcome = append_all(connection, requests, self.now()).await;
+        let outcome = append::append(connection, requests, self.now()).await;
         session.end(outcome).await.map_err(failed)
     }
 
@@ -130,18 +130,6 @@ impl RunStateStore for SqliteStore {
         let pruned = prune::prune_run(connection, run, self.now()).await;
         session.end(pruned).await.map_err(failed)?
     }
-}
-
-async fn append_all(
-    connection: &mut SqliteConnection,
-    requests: &[AppendRequest],
-    now: Timestamp,
-) -> Result<Vec<Result<AppendOutcome, AppendError>>, Fault> {
-    let mut replies = Vec::with_capacity(requests.len());
-    for request in requests {
-        replies.push(append::append(connection, request, now).await?);
-    }
-    Ok(replies)
 }
 
 /// The run, unless it is not there or only its tombstone is left.

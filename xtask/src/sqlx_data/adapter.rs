@@ -56,7 +56,11 @@ impl Adapter {
         let dirs = dirs
             .into_iter()
             .filter(|dir| root.join(dir).join("sqlx.toml").is_file());
-        dirs.map(|dir| Self::of(root, dir)).collect()
+        let adapters: Result<Vec<_>, _> = dirs.map(|dir| Self::of(root, dir)).collect();
+        let mut adapters = adapters?;
+        // The tests of others are compiled with those in a file, whose own data must be there by then.
+        adapters.sort_by_key(|adapter| adapter.engine != Engine::Sqlite);
+        Ok(adapters)
     }
 
     fn of(root: &Path, dir: PathBuf) -> Result<Self, Finding> {

@@ -4,9 +4,8 @@ use dvt_contracts::{BootstrapOutcome, BootstrapRequest, Event, StoreError, Times
 use sqlx::SqliteConnection;
 
 use super::runs;
-use crate::append::{self, Known};
+use crate::append::{Known, Work};
 use crate::fault::Fault;
-use crate::head::Head;
 
 pub(super) async fn bootstrap(
     connection: &mut SqliteConnection,
@@ -15,23 +14,26 @@ pub(super) async fn bootstrap(
 ) -> Result<Result<BootstrapOutcome, StoreError>, Fault> {
     let run = &request.run;
     let stored = runs::get_run(connection, run).await?;
-    let known = append::known(connection, run, &request.events).await?;
+    let named = [(run, request.events.as_slice())];
+    if stored.is_none() {
+        insert(connection, request, now).await?;
+    }
+    let mut work = Work::load(connection, &named).await?;
+    let Some(known) = work.known(run) else {
+        return Err(Fault::corrupt("run", "it has metadata but no head"));
+    };
     if let Some(stored) = &stored {
         if let Some(pruned_at) = stored.pruned_at {
             let run = run.clone();
             return Ok(Err(StoreError::RunPruned { run, pruned_at }));
         }
-        if stored.metadata != request.metadata || !has_all(&known, &request.events) {
+        if stored.metadata != request.metadata || !has_all(known, &request.events) {
             let run = run.clone();
             return Ok(Err(StoreError::RunAlreadyExists { run }));
         }
-    } else {
-        insert(connection, request, now).await?;
     }
-    let Some(mut head) = Head::load(connection, run).await? else {
-        return Err(Fault::corrupt("run", "it has metadata but no head"));
-    };
-    let events = append::write(connection, &mut head, &request.events, known, now).await?;
+    let events = work.write(run, &request.events, now);
+    work.save(connection).await?;
     Ok(Ok(BootstrapOutcome {
         created: stored.is_none(),
         created_at: stored.map_or(now, |stored| stored.created_at),
