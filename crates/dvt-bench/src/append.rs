@@ -14,6 +14,7 @@ use crate::report::Report;
 use crate::rounds::{Scale, duel, median, rate};
 
 mod bulk;
+mod crew;
 mod raw;
 mod seed;
 

@@ -11,6 +11,7 @@ mod ground;
 mod report;
 mod rounds;
 mod sqlite;
+mod state;
 
 use self::ground::Ground;
 use self::report::Report;
@@ -57,6 +58,7 @@ fn run(args: &Args) -> Result<(), BoxError> {
         let ground = Ground::new(&args.database_url).await?;
         let mut report = Report::new(args.quick, ground.environment().await?);
         append::measure(&ground, scale, &mut report).await?;
+        state::measure(&ground, args.quick, &mut report).await?;
         sqlite::measure(scale, &mut report).await?;
         print!("{report}");
         if let Some(file) = &args.json {

@@ -1,6 +1,6 @@
 use sqlx::{Connection as _, PgConnection};
-use tokio::task::JoinSet;
 
+use super::crew::{Crew, Share};
 use crate::BoxError;
 use crate::event::PAYLOAD;
 use crate::ground::Ground;
@@ -8,9 +8,7 @@ use crate::ground::Ground;
 /// The smallest transaction that stores an event and an outbox row, written by hand: `BEGIN; INSERT; INSERT; COMMIT`.
 /// Nobody checks for duplicates, and the caller has to know the number.
 #[derive(Debug)]
-pub(super) struct Raw {
-    connections: Vec<PgConnection>,
-}
+pub(super) struct Raw(Crew);
 
 pub(super) const INSERT_EVENT: &str = "
     INSERT INTO raw_events (tenant_id, run_id, run_seq, event_type, step_id, logical_attempt, engine_attempt,
@@ -23,35 +21,21 @@ pub(super) const INSERT_OUTBOX: &str =
 impl Raw {
     /// With so many connections, which are held.
     pub(super) async fn connect(ground: &Ground, count: usize) -> Result<Self, BoxError> {
-        let mut connections = Vec::new();
-        for _ in 0..count {
-            connections.push(ground.connect().await?);
-        }
-        Ok(Self { connections })
+        Ok(Self(Crew::connect(ground, count).await?))
     }
 
     /// Stores that many events, each connection its share, into a run of its own.
     pub(super) async fn append(&mut self, round: usize, count: u64) -> Result<(), BoxError> {
-        let shares = self.connections.len() as u64;
-        let mut workers = JoinSet::new();
-        for (number, connection) in self.connections.drain(..).enumerate() {
-            let run = format!("round-{round}-connection-{number}");
-            let number = number as u64;
-            let share = count / shares + u64::from(number < count % shares);
-            workers.spawn(worker(connection, run, share));
-        }
-        while let Some(ended) = workers.join_next().await {
-            self.connections.push(ended??);
-        }
-        Ok(())
+        self.0.work(round, count, worker).await
     }
 }
 
-async fn worker(
-    mut connection: PgConnection,
-    run: String,
-    count: u64,
-) -> Result<PgConnection, BoxError> {
+async fn worker(share: Share) -> Result<PgConnection, BoxError> {
+    let Share {
+        mut connection,
+        run,
+        count,
+    } = share;
     let size = i64::try_from(PAYLOAD.len())?;
     for seq in 1..=i64::try_from(count)? {
         let mut transaction = connection.begin().await?;

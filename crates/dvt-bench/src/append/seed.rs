@@ -1,6 +1,6 @@
 use sqlx::{Connection as _, PgConnection};
-use tokio::task::JoinSet;
 
+use super::crew::{Crew, Share};
 use super::raw::INSERT_OUTBOX;
 use crate::BoxError;
 use crate::event::PAYLOAD;
@@ -8,9 +8,7 @@ use crate::ground::Ground;
 
 /// What DVT replaces: an advisory lock on the run, `MAX(run_seq) + 1`, insert or select by the key, an insert into the outbox.
 #[derive(Debug)]
-pub(super) struct Seed {
-    connections: Vec<PgConnection>,
-}
+pub(super) struct Seed(Crew);
 
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('bench|' || $1, 0))";
 
@@ -24,36 +22,23 @@ const INSERT: &str = "
     ON CONFLICT (tenant_id, run_id, idempotency_key) DO NOTHING";
 
 impl Seed {
+    /// With so many connections, which are held.
     pub(super) async fn connect(ground: &Ground, count: usize) -> Result<Self, BoxError> {
-        let mut connections = Vec::new();
-        for _ in 0..count {
-            connections.push(ground.connect().await?);
-        }
-        Ok(Self { connections })
+        Ok(Self(Crew::connect(ground, count).await?))
     }
 
     /// Stores that many events, each connection its share, into a run of its own.
     pub(super) async fn append(&mut self, round: usize, count: u64) -> Result<(), BoxError> {
-        let shares = self.connections.len() as u64;
-        let mut workers = JoinSet::new();
-        for (number, connection) in self.connections.drain(..).enumerate() {
-            let run = format!("round-{round}-connection-{number}");
-            let number = number as u64;
-            let share = count / shares + u64::from(number < count % shares);
-            workers.spawn(worker(connection, run, share));
-        }
-        while let Some(ended) = workers.join_next().await {
-            self.connections.push(ended??);
-        }
-        Ok(())
+        self.0.work(round, count, worker).await
     }
 }
 
-async fn worker(
-    mut connection: PgConnection,
-    run: String,
-    count: u64,
-) -> Result<PgConnection, BoxError> {
+async fn worker(share: Share) -> Result<PgConnection, BoxError> {
+    let Share {
+        mut connection,
+        run,
+        count,
+    } = share;
     let size = i64::try_from(PAYLOAD.len())?;
     for number in 1..=count {
         let mut transaction = connection.begin().await?;
