@@ -173,9 +173,17 @@ impl Execution {
             .map_err(|error| error.to_string())?
             .with_logical_attempt(draft.attempt)
             .with_payload(draft.payload);
-        let made = match event.attributes.number("attempt").map(Attempt::new) {
-            Some(Ok(attempt)) => made.with_engine_attempt(attempt),
-            _ => made,
+        // Only the start of an attempt tells its number, and it also gives the failure of the attempt before.
+        let engine_attempt = match made.step_id() {
+            Some(_) => Some(draft.attempt),
+            None => event
+                .attributes
+                .number("attempt")
+                .and_then(|attempt| Attempt::new(attempt).ok()),
+        };
+        let made = match engine_attempt {
+            Some(attempt) => made.with_engine_attempt(attempt),
+            None => made,
         };
         Ok(Item::Record(Box::new(Record {
             line: self.line,
