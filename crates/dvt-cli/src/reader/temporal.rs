@@ -24,6 +24,9 @@ pub(crate) struct TemporalReader {
 /// Temporal ends a workflow at 50 MiB of history.
 const LINE_LIMIT: usize = documents::LIMIT;
 
+/// What is said of a history that was cut short.
+const NO_END: &str = "the history that begins here has no end: print it again";
+
 impl TemporalReader {
     /// A reader for the histories of one tenant and environment.
     pub(crate) fn new(owner: Ownership) -> Self {
@@ -58,6 +61,12 @@ impl Reader for TemporalReader {
     }
 
     fn line(&mut self, number: u64, text: &str, items: &mut Vec<Item>) {
+        if let Some(line) = self.documents.interrupted_by(text) {
+            items.push(Item::Rejected {
+                line,
+                reason: NO_END.into(),
+            });
+        }
         let mut rest = text;
         while !rest.is_empty() {
             match self.documents.take(number, &mut rest) {
@@ -79,7 +88,7 @@ impl Reader for TemporalReader {
         if let Some(line) = self.documents.unfinished() {
             items.push(Item::Rejected {
                 line,
-                reason: "the history that begins here has no end: print it again".into(),
+                reason: NO_END.into(),
             });
         }
     }

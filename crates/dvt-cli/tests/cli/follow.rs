@@ -3,21 +3,22 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::common::{Ran, command_in, dvt_in, line};
+use crate::kept::Kept;
 
 /// However slow the machine is.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn spawned(folder: &Path, args: &[&str]) -> Child {
-    command_in(folder, args)
+fn spawned(folder: &Path, args: &[&str]) -> Kept {
+    let child = command_in(folder, args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+        .spawn();
+    Kept::new(child.unwrap())
 }
 
 fn note(number: u32) -> String {
@@ -41,23 +42,16 @@ fn recorded(folder: &Path, head: u64) {
     }
 }
 
-fn interrupted(child: Child) -> Ran {
-    let pid = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
-    child.wait_with_output().unwrap().into()
+fn interrupted(mut kept: Kept) -> Ran {
+    kept.interrupt();
+    kept.output().into()
 }
 
 #[test]
 fn what_comes_through_a_pipe_is_recorded_as_it_comes() {
     let folder = tempfile::tempdir().unwrap();
     let mut recording = spawned(folder.path(), &["record", "-", "--json"]);
-    let mut pipe = recording.stdin.take().unwrap();
+    let mut pipe = recording.child().stdin.take().unwrap();
 
     // The beginning of a line is no reason to wait with those before it.
     let (begin, rest) = (&note(2)[..20], &note(2)[20..]);
@@ -67,7 +61,7 @@ fn what_comes_through_a_pipe_is_recorded_as_it_comes() {
     recorded(folder.path(), 2);
     drop(pipe);
 
-    let ran = Ran::from(recording.wait_with_output().unwrap());
+    let ran = Ran::from(recording.output());
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(ran.json()["appended"], 2);
 }
@@ -113,7 +107,7 @@ fn a_file_that_is_emptied_is_told() {
         .open(&path)
         .unwrap();
 
-    let ran = Ran::from(following.wait_with_output().unwrap());
+    let ran = Ran::from(following.output());
     assert_eq!(ran.code, 3, "{ran:?}");
     assert!(ran.err.contains("it became shorter"), "{}", ran.err);
 }
@@ -137,7 +131,10 @@ fn a_growing_dbt_log_gives_what_the_whole_one_gives() {
     }
     recorded(folder.path(), events);
 
-    assert!(following.try_wait().unwrap().is_none(), "it goes on");
+    assert!(
+        following.child().try_wait().unwrap().is_none(),
+        "it goes on"
+    );
     let ran = interrupted(following);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(dvt_in(folder.path(), &["export"]).out == expected);

@@ -11,6 +11,8 @@ mod dbt;
 mod drain;
 mod every_command;
 mod follow;
+#[path = "../common/kept.rs"]
+mod kept;
 mod key;
 mod killed;
 mod migrate;

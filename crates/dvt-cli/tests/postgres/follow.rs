@@ -1,11 +1,12 @@
 //! `dvt events --follow` and `dvt record --follow` while the server goes and comes.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use crate::database::{Database, Ran, bare};
+use crate::kept::Kept;
 use crate::own_server::OwnServer;
 
 /// However slow the machine is.
@@ -67,24 +68,19 @@ fn seqs(lines: &Receiver<String>, count: usize) -> Vec<u64> {
         .collect()
 }
 
-fn interrupt(child: &Child) {
-    let pid = child.id().to_string();
-    let sent = Command::new("kill").args(["-INT", &pid]).status().unwrap();
-    assert!(sent.success());
-}
-
 pub(crate) fn each_event_comes_once_also_across_a_crash_of_the_server(_: &Database) {
     let Some(server) = OwnServer::start() else {
         return;
     };
     Ran::from(on(&server, &["migrate"]).output().unwrap()).done();
     record(&server, 1, 1_100);
-    let mut follower = on(&server, &["events", "long", "--follow", "--json"])
+    let follower = on(&server, &["events", "long", "--follow", "--json"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let printed = lines(&mut follower);
+    let mut follower = Kept::new(follower);
+    let printed = lines(follower.child());
 
     assert_eq!(seqs(&printed, 1_100), (1..=1_100).collect::<Vec<_>>());
     for round in 0..3 {
@@ -95,12 +91,9 @@ pub(crate) fn each_event_comes_once_also_across_a_crash_of_the_server(_: &Databa
         let expected: Vec<_> = (head + 1..=head + 20).collect();
         assert_eq!(seqs(&printed, 20), expected, "round {round}");
     }
-    interrupt(&follower);
+    follower.interrupt();
 
-    let mut said = String::new();
-    let mut err = follower.stderr.take().unwrap();
-    err.read_to_string(&mut said).unwrap();
-    assert_eq!(follower.wait().unwrap().code(), Some(0), "{said}");
+    let said = Ran::from(follower.output()).done().err;
     assert!(printed.recv().is_err(), "nothing more");
     // It may have looked at no time at which the server was away.
     for line in said.lines() {
@@ -123,17 +116,19 @@ pub(crate) fn a_recording_that_follows_waits_for_a_server_that_crashed(_: &Datab
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    let mut recording = Kept::new(recording);
     append(&path, 1, 1);
     until(|| {
         let shown = on(&server, &["show", "long"]).output().unwrap();
         shown.status.success()
     });
-    let mut follower = on(&server, &["events", "long", "--follow", "--json"])
+    let follower = on(&server, &["events", "long", "--follow", "--json"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let printed = lines(&mut follower);
+    let mut follower = Kept::new(follower);
+    let printed = lines(follower.child());
     assert_eq!(seqs(&printed, 1), [1]);
 
     for round in 0..3 {
@@ -145,11 +140,10 @@ pub(crate) fn a_recording_that_follows_waits_for_a_server_that_crashed(_: &Datab
             "round {round}"
         );
     }
-    follower.kill().unwrap();
-    follower.wait().unwrap();
-    interrupt(&recording);
+    drop(follower);
+    recording.interrupt();
 
-    let ran = Ran::from(recording.wait_with_output().unwrap()).done();
+    let ran = Ran::from(recording.output()).done();
     let summary = ran.json();
     // What was stored although its answer was lost comes back as a duplicate.
     let told = |name: &str| summary[name].as_u64().unwrap();

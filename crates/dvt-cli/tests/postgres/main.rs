@@ -16,6 +16,8 @@ mod doctor;
 mod drain;
 mod errors;
 mod follow;
+#[path = "../common/kept.rs"]
+mod kept;
 mod migrate;
 mod outbox;
 mod outbox_killed;

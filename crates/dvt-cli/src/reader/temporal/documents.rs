@@ -9,6 +9,8 @@ pub(super) struct Documents {
     is_escaped: bool,
     /// Whether it has become too long: it is then only passed over.
     is_too_long: bool,
+    /// Whether its first line is a brace and nothing else: then all others are indented, but for the last one.
+    is_indented: bool,
 }
 
 /// A whole object.
@@ -24,6 +26,13 @@ pub(super) struct Document {
 pub(super) const LIMIT: usize = 128 * 1024 * 1024;
 
 impl Documents {
+    /// Gives up an object that a new one interrupts: it was cut short, and what follows is another. The answer is the line on
+    /// which it began.
+    pub(super) fn interrupted_by(&mut self, line: &str) -> Option<u64> {
+        let is_cut = self.depth > 0 && self.is_indented && line.trim_ascii_end() == "{";
+        is_cut.then(|| std::mem::take(self).line)
+    }
+
     /// Takes from the rest of a line up to the end of an object, or all of it. The error is a line and what is wrong there.
     pub(super) fn take(
         &mut self,
@@ -44,6 +53,7 @@ impl Documents {
                         .into(),
                 ));
             }
+            self.is_indented = rest.trim_ascii_end() == "{";
             *rest = begin;
             self.line = number;
         }

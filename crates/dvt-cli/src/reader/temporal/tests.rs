@@ -266,6 +266,13 @@ fn what_is_no_history_is_told_with_its_line() {
         records_and_rejected(&[CHECKED, cut].concat()),
         (records(CHECKED).len(), 1)
     );
+    // And what comes after, if the cut is between two lines.
+    let lines = NIGHTLY.split_inclusive('\n');
+    for count in [1, 2, 100, 678] {
+        let cut: String = lines.clone().take(count).collect();
+        let (taken, refused) = records_and_rejected(&[cut.as_str(), CHECKED].concat());
+        assert_eq!((taken, refused), (records(CHECKED).len(), 1), "{count}");
+    }
     // So is what comes beside.
     let foreign = CHECKED.replace(r#""scheduledEventId": "5""#, r#""scheduledEventId": "4""#);
     let (taken, refused) = records_and_rejected(&foreign);
