@@ -1,11 +1,4 @@
 //! What a `TransitionGuard` refuses, and what it does about other writers.
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a broken fixture must fail the test"
-)]
-
-mod slow;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -20,7 +13,7 @@ use dvt_contracts::{
 use dvt_layers::TransitionGuard;
 use tokio::task::JoinSet;
 
-use self::slow::{Slow, Verdict};
+use crate::slow::{Slow, Verdict};
 
 async fn bootstrap(store: &MemoryStore, run_id: &str) {
     let request = BootstrapRequest {

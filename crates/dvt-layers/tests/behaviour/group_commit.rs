@@ -1,11 +1,4 @@
 //! What callers of a `GroupCommit` notice of one another: nothing.
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a broken fixture must fail the test"
-)]
-
-mod slow;
 
 use std::time::Duration;
 
@@ -17,7 +10,7 @@ use dvt_contracts::{
 use dvt_layers::GroupCommit;
 use tokio::task::{JoinSet, yield_now};
 
-use self::slow::{Slow, Verdict};
+use crate::slow::{Slow, Verdict};
 
 type Layer = GroupCommit<Slow>;
 
