@@ -98,6 +98,31 @@ impl StoredEvent {
     }
 }
 
+impl StoredEvent {
+    /// The event, if the columns hold one, that says the same as another: what it says is taken from there.
+    pub(crate) fn decode_like(self, other: &Event) -> Result<Option<RunEvent>, Fault> {
+        let Some(run_seq) = self.run_seq else {
+            return Ok(None);
+        };
+        let (Some(engine_attempt), Some(emitted_at), Some(persisted_at)) =
+            (self.engine_attempt, self.emitted_at, self.persisted_at)
+        else {
+            let key = other.idempotency_key().as_str();
+            let what = format!("event {run_seq} with key {key:?}");
+            return Err(Fault::corrupt(&what, "a column is NULL"));
+        };
+        let event = other
+            .clone()
+            .with_emitted_at(emitted_at.0)
+            .with_engine_attempt(attempt(engine_attempt)?);
+        Ok(Some(RunEvent {
+            run_seq: count(run_seq)?,
+            persisted_at: persisted_at.0,
+            event,
+        }))
+    }
+}
+
 fn attempt(number: i64) -> Result<Attempt, Fault> {
     Attempt::new(count(number)?).map_err(|error| Fault::corrupt("attempt", error))
 }

@@ -1,5 +1,6 @@
 //! Appends: ours against a hand-written transaction, a bulk insert without checks, and the algorithm that DVT replaces.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use dvt_adapter_postgres::PostgresStore;
@@ -25,6 +26,8 @@ use self::seed::Seed;
 /// How many call at once where many do.
 const CALLERS: u64 = 64;
 const BATCH: u64 = 100;
+/// How many calls a group commit makes at once.
+const FLIGHTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 /// Measures all of it.
 pub(crate) async fn measure(
@@ -144,7 +147,7 @@ async fn grouped(
     distinct: u64,
 ) -> Result<f64, BoxError> {
     let runs = runs(ground, store, round, distinct).await?;
-    let layer = Arc::new(GroupCommit::new(store.clone()));
+    let layer = Arc::new(GroupCommit::with_flights(store.clone(), FLIGHTS));
     rate(count, at_once(&layer, &runs, count / CALLERS)).await
 }
 

@@ -30,9 +30,23 @@ struct Args {
     /// Measure little: everything runs and is checked, and the figures mean nothing.
     #[arg(long)]
     quick: bool,
+    /// Measure only these groups, with commas between them.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "GROUP")]
+    only: Vec<Group>,
     /// Write the figures to this file, too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+}
+
+/// What is measured together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Group {
+    /// Appends to PostgreSQL by one caller, by many, and in batches.
+    Append,
+    /// Reading the state of a long run.
+    State,
+    /// A store in a file.
+    Sqlite,
 }
 
 fn main() -> ExitCode {
@@ -57,9 +71,16 @@ fn run(args: &Args) -> Result<(), BoxError> {
         };
         let ground = Ground::new(&args.database_url).await?;
         let mut report = Report::new(args.quick, ground.environment().await?);
-        append::measure(&ground, scale, &mut report).await?;
-        state::measure(&ground, args.quick, &mut report).await?;
-        sqlite::measure(scale, &mut report).await?;
+        let wanted = |group| args.only.is_empty() || args.only.contains(&group);
+        if wanted(Group::Append) {
+            append::measure(&ground, scale, &mut report).await?;
+        }
+        if wanted(Group::State) {
+            state::measure(&ground, args.quick, &mut report).await?;
+        }
+        if wanted(Group::Sqlite) {
+            sqlite::measure(scale, &mut report).await?;
+        }
         print!("{report}");
         if let Some(file) = &args.json {
             std::fs::write(file, report.json()?)?;

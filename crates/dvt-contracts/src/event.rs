@@ -100,6 +100,12 @@ impl Event {
         }
     }
 
+    /// The same event, emitted at another moment.
+    #[must_use]
+    pub fn with_emitted_at(self, emitted_at: Timestamp) -> Self {
+        Self { emitted_at, ..self }
+    }
+
     /// The same event with another payload.
     #[must_use]
     pub fn with_payload(self, payload: Payload) -> Self {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use dvt_contracts::*;
@@ -6,6 +7,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::pass_on::passes_on;
 
+mod flight;
 mod queue;
 mod worker;
 
@@ -35,13 +37,20 @@ const ROOM: usize = 65_536;
 struct TaskEnded;
 
 impl<S: Store + 'static> GroupCommit<S> {
-    /// Over this store.
+    /// Over this store, of which one call is made at a time.
     #[must_use]
     pub fn new(store: S) -> Self {
+        Self::with_flights(store, NonZeroUsize::MIN)
+    }
+
+    /// Over this store, of which up to so many calls are made at once, no two of them for the same run. A server with two
+    /// cores or more is faster with two: one call computes while the other waits for the disk. A file with one writer is not.
+    #[must_use]
+    pub fn with_flights(store: S, flights: NonZeroUsize) -> Self {
         Self {
             shared: Arc::new(Shared {
                 store,
-                queue: Queue::default(),
+                queue: Queue::new(flights.get()),
                 room: Arc::new(Semaphore::new(ROOM)),
             }),
         }
@@ -69,13 +78,13 @@ impl<S: Store + 'static> GroupCommit<S> {
             return Err(StoreError::bug("append_batch", "the room was closed"));
         };
         let (reply, answer) = oneshot::channel();
-        let is_first = self.shared.queue.push(Waiting {
+        let starts_task = self.shared.queue.push(Waiting {
             requests: requests.to_vec(),
             reply,
             failed_since: None,
             _room: room,
         });
-        if is_first {
+        if starts_task {
             // Beside the caller, who may go away while others' requests are on their way too.
             tokio::spawn(work(Arc::clone(&self.shared)));
         }

@@ -146,8 +146,7 @@ impl<'a> Group<'a> {
             let place = *unknown
                 .get(sent)
                 .ok_or_else(|| Fault::Corrupt("an event that was not sent".to_owned()))?;
-            let key = self.events[place].idempotency_key().clone();
-            self.known[place] = stored.decode(key)?;
+            self.known[place] = stored.decode(self.events[place])?;
         }
         let Some(last_seq) = answer.last_seq else {
             return Ok(self.refused(&AppendError::RunNotFound {

@@ -1,11 +1,13 @@
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dvt_contracts::{
-    AppendError, AppendOutcome, AppendRequest, MAX_CALL_BYTES, MAX_CALL_EVENTS, StoreError,
+    AppendError, AppendOutcome, AppendRequest, MAX_CALL_BYTES, MAX_CALL_EVENTS, RunKey, StoreError,
 };
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
+
+use super::flight::Flight;
 
 /// The answer to a call.
 pub(super) type Answer = Result<Vec<Result<AppendOutcome, AppendError>>, StoreError>;
@@ -22,96 +24,170 @@ pub(super) struct Waiting {
 }
 
 /// The calls that wait, in the order in which they came.
-#[derive(Debug, Default)]
-pub(super) struct Queue(Mutex<State>);
+#[derive(Debug)]
+pub(super) struct Queue {
+    /// How many flights may be under way at once.
+    flights: usize,
+    state: Mutex<State>,
+}
 
 #[derive(Debug)]
 struct State {
     waiting: VecDeque<Waiting>,
-    /// Whether a task is at work on them.
-    is_served: bool,
+    /// How many requests concern a run, waiting or under way.
+    requests: HashMap<RunKey, usize>,
+    /// The runs of what is under way: other requests for them wait, so that their order is kept.
+    busy: HashSet<RunKey>,
+    /// How many tasks are at work.
+    workers: usize,
     /// How many callers may go out together: less after a failure, so that whoever is the reason is soon alone.
     window: usize,
 }
 
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            waiting: VecDeque::new(),
-            is_served: false,
-            window: usize::MAX,
-        }
-    }
-}
+/// How many calls are passed over that wait for their runs, before those behind them have to wait, too.
+const MAX_PASSED_OVER: usize = 1_024;
 
 impl Queue {
-    /// Adds a call. Whether nobody is at work: then the caller starts somebody.
-    pub(super) fn push(&self, waiting: Waiting) -> bool {
-        let mut state = self.state();
-        state.waiting.push_back(waiting);
-        !std::mem::replace(&mut state.is_served, true)
+    pub(super) fn new(flights: usize) -> Self {
+        Self {
+            flights,
+            state: Mutex::new(State {
+                waiting: VecDeque::new(),
+                requests: HashMap::new(),
+                busy: HashSet::new(),
+                workers: 0,
+                window: usize::MAX,
+            }),
+        }
     }
 
-    /// Takes as many calls as fit into one. Nothing: the work is done, and the next call starts it anew.
-    pub(super) fn take(&self) -> Option<Vec<Waiting>> {
+    /// Adds a call. Whether the caller starts another task to work on them.
+    pub(super) fn push(&self, call: Waiting) -> bool {
         let mut state = self.state();
-        let (mut taken, mut events, mut bytes) = (Vec::new(), 0, 0);
-        while taken.len() < state.window
-            && let Some(next) = state.waiting.front()
-        {
-            let (more_events, more_bytes) = next.size();
-            if events + more_events > MAX_CALL_EVENTS || bytes + more_bytes > MAX_CALL_BYTES {
-                break;
-            }
-            (events, bytes) = (events + more_events, bytes + more_bytes);
-            taken.extend(
-                state
-                    .waiting
-                    .pop_front()
-                    // Nobody waits for it any more, and nothing of it has happened.
-                    .filter(|next| !next.reply.is_closed()),
-            );
+        let mut is_free = true;
+        for run in call.runs() {
+            let requests = state.requests.entry(run.clone()).or_default();
+            is_free &= *requests == 0;
+            *requests += 1;
         }
-        if taken.is_empty() {
-            state.is_served = false;
+        state.waiting.push_back(call);
+        // What waits for a run is taken by the task that is at work on it.
+        let starts = state.workers == 0 || (is_free && state.workers < self.flights);
+        state.workers += usize::from(starts);
+        starts
+    }
+
+    /// Takes as many calls as go together. Nothing: the task ends, and a later call starts another.
+    pub(super) fn take(&self) -> Option<Flight<'_>> {
+        let mut state = self.state();
+        let (calls, runs) = state.take(self.flights);
+        if calls.is_empty() {
+            state.workers -= 1;
             return None;
         }
-        Some(taken)
+        state.busy.extend(runs.iter().cloned());
+        Some(Flight::new(self, calls, runs))
     }
 
-    /// Puts calls back that were taken, in their order: they are the next ones.
-    pub(super) fn put_back(&self, taken: Vec<Waiting>) {
+    /// Its runs are free. Its calls are over, or wait anew, before all others.
+    pub(super) fn end(&self, runs: &HashSet<RunKey>, over: &[Waiting], again: Vec<Waiting>) {
         let mut state = self.state();
-        for waiting in taken.into_iter().rev() {
-            state.waiting.push_front(waiting);
+        for run in runs {
+            state.busy.remove(run);
+        }
+        for call in over {
+            state.forget(call);
+        }
+        for call in again.into_iter().rev() {
+            state.waiting.push_front(call);
         }
     }
 
-    /// A call of so many callers failed.
+    /// A flight of so many callers failed.
     pub(super) fn narrow(&self, callers: usize) {
         self.state().window = (callers / 2).max(1);
     }
 
-    /// A call succeeded.
+    /// A flight succeeded.
     pub(super) fn widen(&self) {
         let mut state = self.state();
         state.window = state.window.saturating_mul(2);
     }
 
-    /// Nobody is at work any more, whatever was left to do: those who wait are told by their channels.
+    /// A task is gone before its time. If no other is at work, those who wait are told by their channels.
     pub(super) fn abandon(&self) {
         let mut state = self.state();
-        state.is_served = false;
-        state.waiting.clear();
+        state.workers -= 1;
+        if state.workers == 0 {
+            state.waiting.clear();
+            state.requests.clear();
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing in here panics half-way.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The next calls and their runs, none of which is busy: no more than a flight's share of the runs, since as many flights as
+    /// may be are faster than one.
+    fn take(&mut self, flights: usize) -> (Vec<Waiting>, HashSet<RunKey>) {
+        let share = self.requests.len().div_ceil(flights);
+        let (mut taken, mut runs, mut events, mut bytes) = (Vec::new(), HashSet::new(), 0, 0);
+        let (mut passed_over, mut held) = (Vec::new(), HashSet::new());
+        while taken.len() < self.window
+            && passed_over.len() < MAX_PASSED_OVER
+            && let Some(call) = self.waiting.pop_front()
+        {
+            // Nobody waits for it any more, and nothing of it has happened.
+            if call.reply.is_closed() {
+                self.forget(&call);
+                continue;
+            }
+            let is_new = |run: &&RunKey| !runs.contains(*run);
+            let more_runs = call.runs().filter(is_new).count();
+            let waits = call.runs().any(|run| self.busy.contains(run) || held.contains(run));
+            if waits || (more_runs > 0 && !runs.is_empty() && runs.len() + more_runs > share) {
+                held.extend(call.runs().cloned());
+                passed_over.push(call);
+                continue;
+            }
+            let (more_events, more_bytes) = call.size();
+            if events + more_events > MAX_CALL_EVENTS || bytes + more_bytes > MAX_CALL_BYTES {
+                self.waiting.push_front(call);
+                break;
+            }
+            (events, bytes) = (events + more_events, bytes + more_bytes);
+            runs.extend(call.runs().cloned());
+            taken.push(call);
+        }
+        for call in passed_over.into_iter().rev() {
+            self.waiting.push_front(call);
+        }
+        (taken, runs)
+    }
+
+    /// A call neither waits nor is under way.
+    fn forget(&mut self, call: &Waiting) {
+        for run in call.runs() {
+            if let Some(requests) = self.requests.get_mut(run) {
+                *requests -= 1;
+                if *requests == 0 {
+                    self.requests.remove(run);
+                }
+            }
+        }
     }
 }
 
 impl Waiting {
+    /// The run of each of its requests.
+    fn runs(&self) -> impl Iterator<Item = &RunKey> {
+        self.requests.iter().map(|request| &request.run)
+    }
+
     /// Its events, and the bytes of their payloads.
     fn size(&self) -> (usize, usize) {
         let events = self.requests.iter().flat_map(|request| &request.events);
