@@ -1,6 +1,7 @@
 -- Appends requests to logs: at most one request for each run, in the byte order of their run keys.
 --
--- The rows tell each request's verdict, once at least, and the stored event of each known key:
+-- The rows tell each request's verdict, once at least, and the stored events of known keys: those that say what was sent as
+-- arrays, each of the others in a row.
 --   missing, pruned       nothing written
 --   duplicates            all keys known
 --   conflict              a key is new, and the head is not the expected one
@@ -10,14 +11,15 @@
 --
 -- $1 tenant ids, $2 run ids, $3 expected heads (NULL: any; -1: none, only look), $4 for each request six digits: the status
 -- after it by the status before it; $5 how many events come before its own, $6 how many are its own. $7 the events' request
--- numbers, $8-$14 their columns. $15 clock shift in microseconds.
+-- numbers, $8 for each the event whose key tells whether to look for its own: if that one is new, this one is taken to be new,
+-- too, and the unique index refuses the statement if it is not. $9-$15 their columns. $16 clock shift in microseconds.
 WITH request AS MATERIALIZED (
     SELECT r.request_no, r.tenant_id, r.run_id, r.expected, r.status_after, r.events_before, r.events,
            head.last_seq, head.pruned_at,
            -- What this statement's snapshot sees: less than the locked head if the lock had to be waited for.
            seen.last_seq AS seen_seq,
            head.last_persisted_at,
-           clock_timestamp() + $15::bigint * interval '1 microsecond' AS now
+           clock_timestamp() + $16::bigint * interval '1 microsecond' AS now
     FROM (
         SELECT *
         FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[])
@@ -37,9 +39,9 @@ WITH request AS MATERIALIZED (
         LIMIT 1
     ) AS seen ON true
 ),
-known AS MATERIALIZED (
+first AS MATERIALIZED (
     SELECT e.request_no, e.event_no, k.*
-    FROM unnest($7::bigint[], $12::text[]) WITH ORDINALITY AS e (request_no, idempotency_key, event_no)
+    FROM unnest($7::bigint[], $8::bigint[], $13::text[]) WITH ORDINALITY AS e (request_no, first_no, idempotency_key, event_no)
     JOIN request AS q ON q.request_no = e.request_no
     JOIN LATERAL (
         SELECT run_events.run_seq, run_events.event_type, run_events.step_id, run_events.logical_attempt,
@@ -49,6 +51,24 @@ known AS MATERIALIZED (
           AND run_events.idempotency_key = e.idempotency_key
         LIMIT 1
     ) AS k ON true
+    WHERE e.event_no = e.first_no
+),
+known AS MATERIALIZED (
+    SELECT * FROM first
+    UNION ALL
+    SELECT e.request_no, e.event_no, k.*
+    FROM unnest($7::bigint[], $8::bigint[], $13::text[]) WITH ORDINALITY AS e (request_no, first_no, idempotency_key, event_no)
+    JOIN first ON first.event_no = e.first_no
+    JOIN request AS q ON q.request_no = e.request_no
+    JOIN LATERAL (
+        SELECT run_events.run_seq, run_events.event_type, run_events.step_id, run_events.logical_attempt,
+               run_events.engine_attempt, run_events.emitted_at, run_events.persisted_at, run_events.payload
+        FROM run_events
+        WHERE run_events.tenant_id = q.tenant_id AND run_events.run_id = q.run_id
+          AND run_events.idempotency_key = e.idempotency_key
+        LIMIT 1
+    ) AS k ON true
+    WHERE e.event_no <> e.first_no
 ),
 judged AS MATERIALIZED (
     SELECT q.*, greatest(q.now, q.last_persisted_at) AS persisted_at,
@@ -68,7 +88,7 @@ judged AS MATERIALIZED (
 sent AS NOT MATERIALIZED (
     SELECT *
     FROM unnest(
-        $7::bigint[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::timestamptz[], $14::text[]
+        $7::bigint[], $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::text[], $14::timestamptz[], $15::text[]
     ) WITH ORDINALITY AS e (
         request_no, event_type, step_id, logical_attempt, engine_attempt, idempotency_key, emitted_at, payload, event_no
     )
@@ -83,7 +103,8 @@ written AS (
            e.idempotency_key, e.emitted_at, j.persisted_at, e.payload::json, octet_length(e.payload)
     FROM judged AS j
     JOIN sent AS e ON e.request_no = j.request_no
-    WHERE j.verdict = 'append'
+    -- Does not look at what was sent where there is nothing to do.
+    WHERE j.verdict = 'append' AND (SELECT bool_or(judged.verdict = 'append') FROM judged)
 ),
 advanced AS (
     UPDATE outbox AS o
@@ -101,23 +122,31 @@ advanced AS (
     FROM judged AS j
     WHERE j.verdict = 'append' AND o.tenant_id = j.tenant_id AND o.run_id = j.run_id
 ),
-compared AS (
-    SELECT k.*,
+compared AS MATERIALIZED (
+    SELECT k.*, k.event_no - j.events_before AS place,
            k.event_type = e.event_type AND k.step_id IS NOT DISTINCT FROM e.step_id
            AND k.logical_attempt = e.logical_attempt AND k.payload::text = e.payload AS same_content
     FROM known AS k
     JOIN sent AS e ON e.event_no = k.event_no
+    JOIN judged AS j ON j.request_no = k.request_no
+    WHERE (SELECT count(*) > 0 FROM known)
 )
-SELECT j.request_no AS "request_no!", k.event_no - j.events_before AS "place?", j.verdict AS "verdict!",
-       j.last_seq AS "last_seq?", j.seen_seq AS "seen_seq?",
+SELECT j.request_no AS "request_no!", j.verdict AS "verdict!", j.last_seq AS "last_seq?", j.seen_seq AS "seen_seq?",
        j.pruned_at AS "pruned_at?: Moment", j.persisted_at AS "persisted_at?: Moment",
-       k.run_seq AS "known_seq?", k.same_content AS "same_content?",
-       k.engine_attempt AS "known_engine_attempt?",
-       k.emitted_at AS "known_emitted_at?: Moment", k.persisted_at AS "known_persisted_at?: Moment",
-       -- What was sent need not be sent back.
-       CASE WHEN NOT k.same_content THEN k.event_type END AS "known_event_type?",
-       CASE WHEN NOT k.same_content THEN k.step_id END AS "known_step_id?",
-       CASE WHEN NOT k.same_content THEN k.logical_attempt END AS "known_logical_attempt?",
-       CASE WHEN NOT k.same_content THEN k.payload::text END AS "known_payload?"
+       same.places AS "same_places?", same.run_seqs AS "same_run_seqs?", same.engine_attempts AS "same_engine_attempts?",
+       same.emitted_at AS "same_emitted_at?: Vec<Moment>", same.persisted_at AS "same_persisted_at?: Vec<Moment>",
+       other.place AS "place?",
+       other.run_seq AS "run_seq?", other.event_type AS "event_type?", other.step_id AS "step_id?",
+       other.logical_attempt AS "logical_attempt?", other.engine_attempt AS "engine_attempt?",
+       other.emitted_at AS "other_emitted_at?: Moment", other.persisted_at AS "other_persisted_at?: Moment",
+       other.payload::text AS "payload?"
 FROM judged AS j
-LEFT JOIN compared AS k ON k.request_no = j.request_no
+LEFT JOIN (
+    SELECT c.request_no, array_agg(c.place) AS places, array_agg(c.run_seq) AS run_seqs,
+           array_agg(c.engine_attempt) AS engine_attempts, array_agg(c.emitted_at) AS emitted_at,
+           array_agg(c.persisted_at) AS persisted_at
+    FROM compared AS c
+    WHERE c.same_content
+    GROUP BY c.request_no
+) AS same ON same.request_no = j.request_no
+LEFT JOIN compared AS other ON other.request_no = j.request_no AND NOT other.same_content

@@ -75,7 +75,9 @@ pub(crate) async fn append(
         if groups.is_empty() {
             break;
         }
-        let statement = Append::of(groups.values(), clock_shift);
+        // In somebody's transaction a refused statement would be the end of it.
+        let repeatable = matches!(target, Target::Pool(_));
+        let statement = Append::of(groups.values(), clock_shift, repeatable);
         let rows = target.ask(call, &statement).await?;
         drop(statement);
         let answers = statement::by_request(rows, groups.len())?;

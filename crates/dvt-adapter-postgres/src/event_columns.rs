@@ -98,28 +98,51 @@ impl StoredEvent {
     }
 }
 
-impl StoredEvent {
-    /// The event, if the columns hold one, that says the same as another: what it says is taken from there.
-    pub(crate) fn decode_like(self, other: &Event) -> Result<Option<RunEvent>, Fault> {
-        let Some(run_seq) = self.run_seq else {
-            return Ok(None);
-        };
-        let (Some(engine_attempt), Some(emitted_at), Some(persisted_at)) =
-            (self.engine_attempt, self.emitted_at, self.persisted_at)
-        else {
-            let key = other.idempotency_key().as_str();
-            let what = format!("event {run_seq} with key {key:?}");
-            return Err(Fault::corrupt(&what, "a column is NULL"));
-        };
-        let event = other
+/// What a stored event has of its own, if it says the same as one at hand.
+#[derive(Debug)]
+pub(crate) struct SameContent {
+    run_seq: i64,
+    engine_attempt: i64,
+    emitted_at: Moment,
+    persisted_at: Moment,
+}
+
+impl SameContent {
+    /// Each with its place.
+    pub(crate) fn of_columns(
+        places: Vec<i64>,
+        run_seqs: Vec<i64>,
+        engine_attempts: Vec<i64>,
+        emitted_at: Vec<Moment>,
+        persisted_at: Vec<Moment>,
+    ) -> Vec<(i64, Self)> {
+        let numbers = places.into_iter().zip(run_seqs).zip(engine_attempts);
+        let moments = emitted_at.into_iter().zip(persisted_at);
+        let rows = numbers.zip(moments).map(|(numbers, moments)| {
+            let ((place, run_seq), engine_attempt) = numbers;
+            let (emitted_at, persisted_at) = moments;
+            let same = Self {
+                run_seq,
+                engine_attempt,
+                emitted_at,
+                persisted_at,
+            };
+            (place, same)
+        });
+        rows.collect()
+    }
+
+    /// The stored event; what it says is taken from the one at hand.
+    pub(crate) fn decode(self, event: &Event) -> Result<RunEvent, Fault> {
+        let event = event
             .clone()
-            .with_emitted_at(emitted_at.0)
-            .with_engine_attempt(attempt(engine_attempt)?);
-        Ok(Some(RunEvent {
-            run_seq: count(run_seq)?,
-            persisted_at: persisted_at.0,
+            .with_emitted_at(self.emitted_at.0)
+            .with_engine_attempt(attempt(self.engine_attempt)?);
+        Ok(RunEvent {
+            run_seq: count(self.run_seq)?,
+            persisted_at: self.persisted_at.0,
             event,
-        }))
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::BoxError;
 use crate::event::{Events, run};
 use crate::ground::{Ground, Table};
-use crate::report::Report;
+use crate::report::{Bar, Ratio, Report};
 use crate::rounds::{Scale, duel, median, rate};
 
 mod bulk;
@@ -45,7 +45,7 @@ pub(crate) async fn measure(
 }
 
 /// One event for each call, one call after another, in a run of its own.
-async fn one_by_one(
+pub(crate) async fn one_by_one(
     store: &(impl RunStateStore + ?Sized),
     events: &Events,
     run: &RunKey,
@@ -112,8 +112,13 @@ async fn one_caller(ground: &Ground, scale: Scale, report: &mut Report) -> Resul
     let all = count * (scale.rounds as u64 + 1);
     ground.expect(Table::Ours, all).await?;
     ground.expect(Table::Raw, all).await?;
-    let what = "1 caller, 1 event per append vs raw";
-    report.ratio("append_1_caller_vs_raw", what, 1.0, duel);
+    report.ratio(Ratio {
+        group: "append",
+        key: "append_1_caller_vs_raw",
+        what: "1 caller, 1 event per append vs raw, events/s",
+        bar: Bar::AtLeast(1.0),
+        duel,
+    });
     Ok(())
 }
 
@@ -175,8 +180,13 @@ async fn many_callers(
     let all = count * (scale.rounds as u64 + 1);
     ground.expect(Table::Ours, all).await?;
     ground.expect(Table::Raw, all).await?;
-    let what = "64 callers, distinct runs, GroupCommit vs best raw";
-    report.ratio("append_64_callers_vs_raw_best", what, 3.0, duel);
+    report.ratio(Ratio {
+        group: "append",
+        key: "append_64_callers_vs_raw_best",
+        what: "64 callers, distinct runs, GroupCommit vs best raw, events/s",
+        bar: Bar::AtLeast(3.0),
+        duel,
+    });
     Ok(())
 }
 
@@ -198,8 +208,13 @@ async fn seed_algorithm(
     let all = count * (scale.rounds as u64 + 1);
     ground.expect(Table::Ours, all).await?;
     ground.expect(Table::Raw, all).await?;
-    let what = "64 callers, distinct runs, GroupCommit vs seed algorithm";
-    report.ratio("append_64_callers_vs_seed_algorithm", what, 10.0, duel);
+    report.ratio(Ratio {
+        group: "append",
+        key: "append_64_callers_vs_seed_algorithm",
+        what: "64 callers, distinct runs, GroupCommit vs seed algorithm, events/s",
+        bar: Bar::AtLeast(10.0),
+        duel,
+    });
     Ok(())
 }
 
@@ -221,8 +236,13 @@ async fn hot_run(
     .await?;
     let all = count * (scale.rounds as u64 + 1);
     ground.expect(Table::Ours, all).await?;
-    let what = "64 callers, one hot run, GroupCommit vs best raw";
-    report.ratio("append_hot_run_vs_raw_best", what, 2.0, duel);
+    report.ratio(Ratio {
+        group: "append",
+        key: "append_hot_run_vs_raw_best",
+        what: "64 callers, one hot run, GroupCommit vs best raw, events/s",
+        bar: Bar::AtLeast(2.0),
+        duel,
+    });
     Ok(())
 }
 
@@ -254,8 +274,13 @@ async fn batches(ground: &Ground, scale: Scale, report: &mut Report) -> Result<(
     let all = count * (scale.rounds as u64 + 1);
     ground.expect(Table::Ours, all).await?;
     ground.expect(Table::Raw, all).await?;
-    let what = "batches of 100 on one run vs bulk";
-    report.ratio("append_batch100_vs_bulk", what, 0.7, duel);
+    report.ratio(Ratio {
+        group: "append",
+        key: "append_batch100_vs_bulk",
+        what: "batches of 100 on one run vs bulk, events/s",
+        bar: Bar::AtLeast(0.7),
+        duel,
+    });
     Ok(())
 }
 
@@ -278,7 +303,12 @@ async fn replay(ground: &Ground, scale: Scale, report: &mut Report) -> Result<()
     ground
         .expect(Table::Ours, count * (scale.rounds as u64 + 1))
         .await?;
-    let what = "replay of what is there, batches of 100, vs first append";
-    report.ratio("replay_vs_append", what, 1.5, duel);
+    report.ratio(Ratio {
+        group: "append",
+        key: "replay_vs_append",
+        what: "replay of what is there, batches of 100, vs first append, events/s",
+        bar: Bar::AtLeast(1.5),
+        duel,
+    });
     Ok(())
 }

@@ -19,23 +19,41 @@ const BASELINES: &str = "
     CREATE INDEX raw_outbox_due_at ON raw_outbox (due_at) WHERE due_at IS NOT NULL;
 ";
 
-/// A database with our schema and the tables of the baselines.
+/// A schema of ours, with the tables of the baselines in it.
 #[derive(Debug)]
 pub(crate) struct Ground {
+    url: String,
+    schema: String,
     settings: PostgresSettings,
     options: PgConnectOptions,
 }
 
 impl Ground {
-    /// Makes a schema of its own in the database.
-    pub(crate) async fn new(url: &str) -> Result<Self, BoxError> {
-        let schema = format!("bench_{}", std::process::id());
-        let settings = PostgresSettings::from_url(url)?.with_schema(schema.parse()?);
-        migrate(&settings, &mut |_| ()).await?;
-        let options = PgConnectOptions::from_str(url)?.options([("search_path", &schema)]);
-        let ground = Self { settings, options };
+    /// Makes a schema of its own in the database, named after this process.
+    pub(crate) async fn new(url: &str, name: &str) -> Result<Self, BoxError> {
+        let ground = Self::of(url, &format!("bench_{name}_{}", std::process::id()))?;
+        migrate(&ground.settings, &mut |_| ()).await?;
         ground.connect().await?.execute(BASELINES).await?;
         Ok(ground)
+    }
+
+    /// A schema that is there.
+    pub(crate) fn of(url: &str, schema: &str) -> Result<Self, BoxError> {
+        let options = PgConnectOptions::from_str(url)?.options([("search_path", schema)]);
+        Ok(Self {
+            url: url.to_owned(),
+            schema: schema.to_owned(),
+            settings: PostgresSettings::from_url(url)?.with_schema(schema.parse()?),
+            options,
+        })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn schema(&self) -> &str {
+        &self.schema
     }
 
     /// A connection for a baseline.
@@ -94,7 +112,7 @@ impl Ground {
         connection
             .execute(
                 "ALTER TABLE run_events DISABLE TRIGGER run_events_append_only; \
-                 TRUNCATE run_events, outbox, outbox_dead_letters, run_checkpoints, run_metadata, raw_events, raw_outbox; \
+                 TRUNCATE run_events, outbox, outbox_dead_letters, outbox_destination, run_checkpoints, run_metadata, raw_events, raw_outbox; \
                  ALTER TABLE run_events ENABLE TRIGGER run_events_append_only",
             )
             .await?;

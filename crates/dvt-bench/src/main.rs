@@ -6,8 +6,14 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod append;
+mod chart;
+mod claims;
+mod drain;
 mod event;
+mod fill;
 mod ground;
+mod growth;
+mod latency;
 mod report;
 mod rounds;
 mod sqlite;
@@ -36,6 +42,12 @@ struct Args {
     /// Write the figures to this file, too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write a chart of each group, an SVG file, to this folder.
+    #[arg(long, value_name = "FOLDER")]
+    charts: Option<PathBuf>,
+    /// Drain the outbox in this schema, print how that went, and do nothing else.
+    #[arg(long, value_name = "SCHEMA", hide = true)]
+    drain: Option<String>,
 }
 
 /// What is measured together.
@@ -43,8 +55,16 @@ struct Args {
 enum Group {
     /// Appends to PostgreSQL by one caller, by many, and in batches.
     Append,
+    /// How an outbox of a million events is drained.
+    Drain,
+    /// Claims beside idle runs, and under an old snapshot.
+    Claims,
+    /// An event's way from its append to the sink.
+    Latency,
     /// Reading the state of a long run.
     State,
+    /// The same work beside ten and a hundred times the data, and in a long run.
+    Growth,
     /// A store in a file.
     Sqlite,
 }
@@ -64,27 +84,48 @@ fn run(args: &Args) -> Result<(), BoxError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(async {
-        let scale = match args.quick {
-            true => Scale::QUICK,
-            false => Scale::FULL,
-        };
-        let ground = Ground::new(&args.database_url).await?;
-        let mut report = Report::new(args.quick, ground.environment().await?);
-        let wanted = |group| args.only.is_empty() || args.only.contains(&group);
-        if wanted(Group::Append) {
-            append::measure(&ground, scale, &mut report).await?;
-        }
-        if wanted(Group::State) {
-            state::measure(&ground, args.quick, &mut report).await?;
-        }
-        if wanted(Group::Sqlite) {
-            sqlite::measure(scale, &mut report).await?;
-        }
-        print!("{report}");
-        if let Some(file) = &args.json {
-            std::fs::write(file, report.json()?)?;
-        }
-        Ok(())
-    })
+    match &args.drain {
+        Some(schema) => runtime.block_on(drain::drain(&args.database_url, schema)),
+        None => runtime.block_on(measure(args)),
+    }
+}
+
+async fn measure(args: &Args) -> Result<(), BoxError> {
+    let scale = match args.quick {
+        true => Scale::QUICK,
+        false => Scale::FULL,
+    };
+    let ground = Ground::new(&args.database_url, "main").await?;
+    let crowded = Ground::new(&args.database_url, "crowded").await?;
+    let mut report = Report::new(args.quick, ground.environment().await?);
+    let wanted = |group| args.only.is_empty() || args.only.contains(&group);
+    if wanted(Group::Append) {
+        append::measure(&ground, scale, &mut report).await?;
+    }
+    if wanted(Group::Drain) {
+        drain::measure(&ground, args.quick, &mut report).await?;
+    }
+    if wanted(Group::Claims) {
+        claims::measure(&ground, &crowded, scale, &mut report).await?;
+    }
+    if wanted(Group::Latency) {
+        latency::measure(&ground, args.quick, &mut report).await?;
+    }
+    if wanted(Group::State) {
+        state::measure(&ground, args.quick, &mut report).await?;
+    }
+    if wanted(Group::Growth) {
+        growth::measure(&ground, scale, &mut report).await?;
+    }
+    if wanted(Group::Sqlite) {
+        sqlite::measure(scale, &mut report).await?;
+    }
+    print!("{report}");
+    if let Some(file) = &args.json {
+        std::fs::write(file, report.json()?)?;
+    }
+    if let Some(folder) = &args.charts {
+        chart::write(&report, folder)?;
+    }
+    Ok(())
 }

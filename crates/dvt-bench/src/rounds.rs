@@ -20,6 +20,11 @@ impl Scale {
         rounds: 1,
         events: 200,
     };
+
+    /// Whether its figures mean nothing.
+    pub(crate) fn is_quick(self) -> bool {
+        self.rounds == Self::QUICK.rounds
+    }
 }
 
 /// What two contestants did, side by side.

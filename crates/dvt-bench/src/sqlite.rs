@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::BoxError;
 use crate::event::{Events, metadata, run};
-use crate::report::Report;
+use crate::report::{Bar, Ratio, Report};
 use crate::rounds::{Scale, duel, rate};
 
 const CALLERS: u64 = 64;
@@ -47,8 +47,13 @@ pub(crate) async fn measure(scale: Scale, report: &mut Report) -> Result<(), Box
         }
     }
     store.close().await;
-    let what = "SQLite, 64 callers, GroupCommit vs a commit per append";
-    report.ratio("sqlite_group_commit_vs_single", what, 5.0, duel);
+    report.ratio(Ratio {
+        group: "sqlite",
+        key: "sqlite_group_commit_vs_single",
+        what: "64 callers, GroupCommit vs a commit per append, events/s",
+        bar: Bar::AtLeast(5.0),
+        duel,
+    });
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use dvt_contracts::{
 use crate::BoxError;
 use crate::event::run;
 use crate::ground::Ground;
-use crate::report::Report;
+use crate::report::{Bar, Report};
 use crate::rounds::median;
 
 const STEPS: u64 = 1_000;
@@ -34,11 +34,15 @@ pub(crate) async fn measure(
     let mut state = RunState::new();
     fill(&store, &run, 0..events - TAIL).await?;
     let cold = timed(&store, &run, &mut state).await?;
-    report.absolute("load_state_100k_cold_ms", cold);
+    report.absolute("load_state_100k_cold_ms", Bar::AtMost(500.0), cold);
     store.save_checkpoint(&run, &Checkpoint::of(&state)).await?;
     fill(&store, &run, events - TAIL..events).await?;
     let checkpoint = timed(&store, &run, &mut state).await?;
-    report.absolute("load_state_100k_checkpoint_ms", checkpoint);
+    report.absolute(
+        "load_state_100k_checkpoint_ms",
+        Bar::AtMost(10.0),
+        checkpoint,
+    );
     if state.last_seq() != events || state.anomalies_total() != 0 {
         return Err(format!("the state ends at {} of {events}", state.last_seq()).into());
     }

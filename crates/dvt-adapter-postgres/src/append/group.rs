@@ -23,6 +23,8 @@ pub(super) struct Group<'a> {
     /// The events of distinct keys, first uses, in order.
     events: Vec<&'a Event>,
     places: HashMap<&'a IdempotencyKey, usize>,
+    /// For each of them the first one that its request brought.
+    firsts: Vec<usize>,
     /// What is known of each of them so far.
     known: Vec<Option<RunEvent>>,
     look_only: bool,
@@ -53,6 +55,7 @@ impl<'a> Group<'a> {
             requests: Vec::new(),
             events: Vec::new(),
             places: HashMap::new(),
+            firsts: Vec::new(),
             known: Vec::new(),
             look_only: false,
         };
@@ -75,6 +78,7 @@ impl<'a> Group<'a> {
     }
 
     fn push(&mut self, request: &'a AppendRequest) {
+        let first = self.events.len();
         for event in &request.events {
             let place = self.events.len();
             if let std::collections::hash_map::Entry::Vacant(entry) =
@@ -82,6 +86,7 @@ impl<'a> Group<'a> {
             {
                 entry.insert(place);
                 self.events.push(event);
+                self.firsts.push(first);
             }
         }
         self.requests.push(request);
@@ -115,19 +120,27 @@ impl<'a> Group<'a> {
             })
     }
 
-    /// The events to be sent: those not known yet.
-    pub(super) fn unknown(&self) -> impl Iterator<Item = &'a Event> {
-        self.events
-            .iter()
-            .zip(&self.known)
-            .filter(|(_, known)| known.is_none())
-            .map(|(event, _)| *event)
+    /// The events to be sent: those not known yet. With each of them the place, among them, of the one whose key tells whether
+    /// to look for its own: a request whose first key is new is most likely new as a whole. Where a condition has to be judged,
+    /// all keys are looked for.
+    pub(super) fn unknown(&self) -> impl Iterator<Item = (&'a Event, usize)> {
+        let looks_for_all = self.is_conditional();
+        let mut sent = vec![None; self.events.len()];
+        let mut next = 0;
+        let places = (0..self.events.len()).filter(|place| self.known[*place].is_none());
+        places.map(move |place| {
+            let own = next;
+            next += 1;
+            sent[place] = Some(own);
+            let first = sent[self.firsts[place]].filter(|_| !looks_for_all);
+            (self.events[place], first.unwrap_or(own))
+        })
     }
 
     /// For each status before the unknown events, as a digit the status after them.
     pub(super) fn status_after(&self) -> String {
         let after = |status: RunStatus| {
-            let end = self.unknown().fold(status, |status, event| {
+            let end = self.unknown().fold(status, |status, (event, _)| {
                 status_after(status, event.event_type())
             });
             RunStatus::ALL.iter().position(|status| *status == end)
@@ -142,11 +155,19 @@ impl<'a> Group<'a> {
         let unknown: Vec<usize> = (0..self.events.len())
             .filter(|place| self.known[*place].is_none())
             .collect();
-        for (sent, stored) in answer.known {
-            let place = *unknown
-                .get(sent)
-                .ok_or_else(|| Fault::Corrupt("an event that was not sent".to_owned()))?;
-            self.known[place] = stored.decode(self.events[place])?;
+        let place_of = |sent: i64| {
+            let place = usize::try_from(sent - 1).ok();
+            let place = place.and_then(|sent| unknown.get(sent)).copied();
+            place.ok_or_else(|| Fault::Corrupt("an event that was not sent".to_owned()))
+        };
+        for (sent, same) in answer.same {
+            let place = place_of(sent)?;
+            self.known[place] = Some(same.decode(self.events[place])?);
+        }
+        for (sent, other) in answer.other {
+            let place = place_of(sent)?;
+            let key = self.events[place].idempotency_key().clone();
+            self.known[place] = other.decode(key)?;
         }
         let Some(last_seq) = answer.last_seq else {
             return Ok(self.refused(&AppendError::RunNotFound {

@@ -1,8 +1,9 @@
-use dvt_contracts::{Event, RunEvent};
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use sqlx::PgConnection;
 
 use super::group::Group;
-use crate::event_columns::{EventColumns, StoredEvent};
+use crate::event_columns::{EventColumns, SameContent, StoredEvent};
 use crate::fault::Fault;
 use crate::moment::Moment;
 use crate::statement::Statement;
@@ -17,28 +18,37 @@ pub(super) struct Append<'a> {
     events_before: Vec<i64>,
     event_counts: Vec<i64>,
     request_nos: Vec<i64>,
+    /// The numbers of the events whose keys tell whether to look for the others': of each caller's request the first, and of what
+    /// cannot be told from it, or be sent again, each itself.
+    first_nos: Vec<i64>,
     events: EventColumns<'a>,
     clock_shift: i64,
+    /// Whether it was sent before, so that no key is taken to be new unseen.
+    is_repeated: AtomicBool,
 }
 
 #[derive(Debug)]
 pub(super) struct AppendRow {
     request_no: i64,
-    place: Option<i64>,
     verdict: String,
     last_seq: Option<i64>,
     seen_seq: Option<i64>,
     pruned_at: Option<Moment>,
     persisted_at: Option<Moment>,
-    known_seq: Option<i64>,
-    same_content: Option<bool>,
-    known_engine_attempt: Option<i64>,
-    known_emitted_at: Option<Moment>,
-    known_persisted_at: Option<Moment>,
-    known_event_type: Option<String>,
-    known_step_id: Option<String>,
-    known_logical_attempt: Option<i64>,
-    known_payload: Option<String>,
+    same_places: Option<Vec<i64>>,
+    same_run_seqs: Option<Vec<i64>>,
+    same_engine_attempts: Option<Vec<i64>>,
+    same_emitted_at: Option<Vec<Moment>>,
+    same_persisted_at: Option<Vec<Moment>>,
+    place: Option<i64>,
+    run_seq: Option<i64>,
+    event_type: Option<String>,
+    step_id: Option<String>,
+    logical_attempt: Option<i64>,
+    engine_attempt: Option<i64>,
+    other_emitted_at: Option<Moment>,
+    other_persisted_at: Option<Moment>,
+    payload: Option<String>,
 }
 
 /// The answer to one group.
@@ -49,34 +59,25 @@ pub(super) struct Answer {
     pub(super) seen_seq: Option<i64>,
     pub(super) pruned_at: Option<Moment>,
     pub(super) persisted_at: Option<Moment>,
-    /// Known events, by their place among those that were sent for the group.
-    pub(super) known: Vec<(usize, KnownEvent)>,
-}
-
-/// A stored event whose key was sent.
-#[derive(Debug)]
-pub(super) struct KnownEvent {
-    /// Whether it says the same as the one that was sent: then the columns that tell what it says are not there.
-    same_content: bool,
-    columns: StoredEvent,
-}
-
-impl KnownEvent {
-    pub(super) fn decode(self, sent: &Event) -> Result<Option<RunEvent>, Fault> {
-        match self.same_content {
-            true => self.columns.decode_like(sent),
-            false => self.columns.decode(sent.idempotency_key().clone()),
-        }
-    }
+    /// Known events that say what was sent, by their place among those that were sent for the group, from 1.
+    pub(super) same: Vec<(i64, SameContent)>,
+    /// The other known events.
+    pub(super) other: Vec<(i64, StoredEvent)>,
 }
 
 impl<'a> Append<'a> {
-    pub(super) fn of<'g>(groups: impl Iterator<Item = &'g Group<'a>>, clock_shift: i64) -> Self
+    /// `repeatable`: whether it may be sent again when a key that was taken to be new is not.
+    pub(super) fn of<'g>(
+        groups: impl Iterator<Item = &'g Group<'a>>,
+        clock_shift: i64,
+        repeatable: bool,
+    ) -> Self
     where
         'a: 'g,
     {
         let mut statement = Self {
             clock_shift,
+            is_repeated: AtomicBool::new(!repeatable),
             ..Self::default()
         };
         for (request_no, group) in (1..).zip(groups) {
@@ -85,8 +86,9 @@ impl<'a> Append<'a> {
             statement.expected.push(group.expected);
             statement.status_after.push(group.status_after());
             let before = statement.request_nos.len();
-            for event in group.unknown() {
+            for (event, first) in group.unknown() {
                 statement.request_nos.push(request_no);
+                statement.first_nos.push((before + first + 1) as i64);
                 statement.events.push(event);
             }
             let count = statement.request_nos.len() - before;
@@ -110,6 +112,14 @@ impl Statement for Append<'_> {
     type Reply = Vec<AppendRow>;
 
     async fn execute(&self, connection: &mut PgConnection) -> sqlx::Result<Self::Reply> {
+        let each_itself: Vec<i64>;
+        let first_nos = match self.is_repeated.swap(true, Ordering::Relaxed) {
+            false => &self.first_nos,
+            true => {
+                each_itself = (1..=self.first_nos.len() as i64).collect();
+                &each_itself
+            }
+        };
         sqlx::query_file_as!(
             AppendRow,
             "queries/append.sql",
@@ -120,6 +130,7 @@ impl Statement for Append<'_> {
             &self.events_before,
             &self.event_counts,
             &self.request_nos,
+            first_nos,
             &self.events.event_types as _,
             &self.events.step_ids as _,
             &self.events.logical_attempts,
@@ -152,25 +163,30 @@ pub(super) fn by_request(rows: Vec<AppendRow>, groups: usize) -> Result<Vec<Answ
             seen_seq: row.seen_seq,
             pruned_at: row.pruned_at,
             persisted_at: row.persisted_at,
-            known: Vec::new(),
+            same: Vec::new(),
+            other: Vec::new(),
         });
+        if answer.same.is_empty() {
+            answer.same = SameContent::of_columns(
+                row.same_places.unwrap_or_default(),
+                row.same_run_seqs.unwrap_or_default(),
+                row.same_engine_attempts.unwrap_or_default(),
+                row.same_emitted_at.unwrap_or_default(),
+                row.same_persisted_at.unwrap_or_default(),
+            );
+        }
         if let Some(place) = row.place {
-            let known = KnownEvent {
-                same_content: row.same_content == Some(true),
-                columns: StoredEvent {
-                    run_seq: row.known_seq,
-                    event_type: row.known_event_type,
-                    step_id: row.known_step_id,
-                    logical_attempt: row.known_logical_attempt,
-                    engine_attempt: row.known_engine_attempt,
-                    emitted_at: row.known_emitted_at,
-                    persisted_at: row.known_persisted_at,
-                    payload: row.known_payload,
-                },
+            let stored = StoredEvent {
+                run_seq: row.run_seq,
+                event_type: row.event_type,
+                step_id: row.step_id,
+                logical_attempt: row.logical_attempt,
+                engine_attempt: row.engine_attempt,
+                emitted_at: row.other_emitted_at,
+                persisted_at: row.other_persisted_at,
+                payload: row.payload,
             };
-            // Places count from 1 there; one that is none is refused where it is looked up.
-            let place = usize::try_from(place - 1).unwrap_or(usize::MAX);
-            answer.known.push((place, known));
+            answer.other.push((place, stored));
         }
     }
     let missing = || Fault::Corrupt("a request without an answer".to_owned());

@@ -1,7 +1,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use dvt_contracts::{AppendError, AppendOutcome, AppendRequest, ErrorClass, RunKey, Store, StoreError};
+use dvt_contracts::{
+    AppendError, AppendOutcome, AppendRequest, ErrorClass, RunKey, Store, StoreError,
+};
 use tokio::time::Instant;
 
 use super::queue::{Queue, Waiting};
@@ -101,7 +103,8 @@ impl<'q> Flight<'q> {
             true => (Vec::new(), calls),
             false => (calls, Vec::new()),
         };
-        self.queue.end(&std::mem::take(&mut self.runs), &over, again);
+        self.queue
+            .end(&std::mem::take(&mut self.runs), &over, again);
         over
     }
 }

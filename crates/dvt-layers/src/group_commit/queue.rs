@@ -148,7 +148,9 @@ impl State {
             }
             let is_new = |run: &&RunKey| !runs.contains(*run);
             let more_runs = call.runs().filter(is_new).count();
-            let waits = call.runs().any(|run| self.busy.contains(run) || held.contains(run));
+            let waits = call
+                .runs()
+                .any(|run| self.busy.contains(run) || held.contains(run));
             if waits || (more_runs > 0 && !runs.is_empty() && runs.len() + more_runs > share) {
                 held.extend(call.runs().cloned());
                 passed_over.push(call);
