@@ -47,7 +47,10 @@ known AS MATERIALIZED (
                run_events.engine_attempt, run_events.emitted_at, run_events.persisted_at, run_events.payload
         FROM run_events
         WHERE run_events.tenant_id = q.tenant_id AND run_events.run_id = q.run_id
-          AND run_events.idempotency_key = e.idempotency_key
+          -- Not `=`: a server that has never counted takes the primary key's index for as good, and walks the whole run. This
+          -- one has the order that is asked for.
+          AND run_events.idempotency_key BETWEEN e.idempotency_key AND e.idempotency_key
+        ORDER BY run_events.idempotency_key
         LIMIT 1
     ) AS k ON true
 ),

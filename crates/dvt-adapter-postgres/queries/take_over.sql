@@ -4,14 +4,16 @@ WITH theirs AS MATERIALIZED (
            current_setting('plan_cache_mode') AS plan_cache_mode,
            current_setting('enable_seqscan') AS enable_seqscan,
            current_setting('enable_bitmapscan') AS enable_bitmapscan,
+           current_setting('enable_sort') AS enable_sort,
            current_setting('jit') AS jit
 ),
 ours AS MATERIALIZED (
     SELECT set_config('search_path', $1, true), set_config('plan_cache_mode', 'force_generic_plan', true),
            set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
-           set_config('jit', 'off', true)
+           set_config('enable_sort', 'off', true), set_config('jit', 'off', true)
     FROM theirs
 )
 SELECT theirs.search_path AS "search_path!", theirs.plan_cache_mode AS "plan_cache_mode!",
-       theirs.enable_seqscan AS "enable_seqscan!", theirs.enable_bitmapscan AS "enable_bitmapscan!", theirs.jit AS "jit!"
+       theirs.enable_seqscan AS "enable_seqscan!", theirs.enable_bitmapscan AS "enable_bitmapscan!",
+       theirs.enable_sort AS "enable_sort!", theirs.jit AS "jit!"
 FROM theirs, ours
