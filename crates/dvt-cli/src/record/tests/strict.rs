@@ -1,6 +1,6 @@
 //! Recording what the transition table allows, and nothing else.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use super::*;
 
