@@ -14,10 +14,12 @@ use crate::slow::Slow;
 mod callers;
 mod failures;
 mod mutants;
+mod room;
 mod toy;
 
 use self::callers::*;
 use self::failures::*;
+use self::room::*;
 
 /// The layer, with so many calls of the store at once.
 fn real(store: Slow, flights: usize) -> Arc<dyn Store> {
@@ -30,15 +32,18 @@ checks! {
     what_comes_during_a_call_goes_out_as_one,
     an_idle_store_is_called_at_once,
     callers_are_served_in_the_order_in_which_they_came,
+    a_call_that_waits_is_not_overtaken,
     every_caller_hears_what_became_of_its_own_requests,
     no_call_is_larger_than_a_store_takes,
     as_many_calls_are_made_at_once_as_may_be,
+    calls_at_once_share_what_waits,
     a_run_is_in_one_call_at_a_time,
     more_than_there_is_room_for_waits_outside,
     whoever_goes_away_gives_room,
     a_caller_that_goes_away_takes_nobody_with_it,
     a_call_may_be_dropped_at_every_await,
     a_poisoned_request_fails_alone,
+    the_reason_of_a_failure_is_found_soon,
     a_refused_request_fails_alone,
     an_unknown_outcome_is_told_to_all_and_is_not_tried_again,
     a_store_that_is_away_is_not_asked_for_ever,

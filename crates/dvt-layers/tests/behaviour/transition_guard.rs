@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use crate::check::checks;
 use crate::slow::Slow;
 
+mod bugs;
 mod mutants;
 mod rules;
 mod writers;
@@ -35,14 +36,17 @@ checks! {
     a_request_is_refused_as_a_whole_and_its_neighbours_are_not,
     what_is_known_already_moves_nothing,
     what_the_caller_expects_is_held,
+    what_the_caller_expects_may_come_true,
     illegal_first_events_make_no_run,
     another_writer_is_noticed_before_anything_is_written,
     a_writer_that_comes_in_between_is_noticed,
+    what_others_wrote_in_between_moves_nothing,
     a_run_that_others_change_all_the_time_is_given_up_for_now,
     callers_of_one_run_wait_for_each_other_and_others_do_not,
     a_known_run_is_not_read_again,
     no_more_runs_are_remembered_than_may_be,
     no_append_saves_a_checkpoint,
+    a_long_run_is_read_from_its_checkpoint,
     a_call_may_be_dropped_at_every_await,
     a_poisoned_request_fails_alone,
     a_call_of_which_a_part_was_done_has_an_unknown_outcome,

@@ -56,6 +56,40 @@ pub(super) async fn a_poisoned_request_fails_alone(make: Make) -> Checked {
     Ok(())
 }
 
+/// In a few calls, not in one for each of those who went out with it; and afterwards callers go together as before.
+pub(super) async fn the_reason_of_a_failure_is_found_soon(make: Make) -> Checked {
+    let store = Slow::new().with_runs(&["a"]).await;
+    let layer = make(store.clone(), 1);
+    for (round, poison) in [(0, true), (1, false)] {
+        store.close();
+        store.set(move |requests| {
+            let mut events = requests.iter().flat_map(|request| &request.events);
+            match poison && events.any(|event| event.idempotency_key().as_str() == "0.100") {
+                true => Verdict::Fail(ErrorClass::Transient),
+                false => Verdict::Do,
+            }
+        });
+        let before = store.calls().len();
+        let mut callers = JoinSet::new();
+        for number in 0..256 {
+            let layer = Arc::clone(&layer);
+            let request = request("a", note(&format!("{round}.{number}")));
+            callers.spawn(async move { layer.append_and_enqueue(request).await.is_ok() });
+        }
+        settle().await;
+        store.open();
+        let answers = all_told(&mut callers).await?;
+        let failed = answers.into_iter().filter(|is_ok| !is_ok).count();
+        check_eq!(failed, usize::from(poison), "callers that failed");
+        let calls = store.calls().len() - before;
+        check!(
+            calls <= 32,
+            "{calls} calls for 256 requests in round {round}"
+        );
+    }
+    Ok(())
+}
+
 /// The store refuses one request of a call, and not the call.
 pub(super) async fn a_refused_request_fails_alone(make: Make) -> Checked {
     for flights in FLIGHTS {

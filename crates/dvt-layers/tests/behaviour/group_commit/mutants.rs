@@ -54,6 +54,7 @@ pub(super) fn all() -> Vec<Mutant> {
             "serves whoever came last first",
             [
                 "callers_are_served_in_the_order_in_which_they_came",
+                "a_call_that_waits_is_not_overtaken",
                 "whoever_goes_away_gives_room",
                 "a_caller_that_goes_away_takes_nobody_with_it",
                 "a_poisoned_request_fails_alone"
@@ -62,7 +63,10 @@ pub(super) fn all() -> Vec<Mutant> {
         toy!(
             AllFailTogether,
             "tells all who went out together when the call fails for one of them",
-            ["a_poisoned_request_fails_alone"]
+            [
+                "a_poisoned_request_fails_alone",
+                "the_reason_of_a_failure_is_found_soon"
+            ]
         ),
         toy!(
             TriesAnUnknownAgain,
@@ -116,10 +120,29 @@ pub(super) fn all() -> Vec<Mutant> {
             MixesUpRuns,
             "has two calls for one run under way at once",
             [
+                "callers_are_served_in_the_order_in_which_they_came",
                 "a_run_is_in_one_call_at_a_time",
                 "more_than_there_is_room_for_waits_outside",
                 "whoever_goes_away_gives_room",
                 "a_caller_that_goes_away_takes_nobody_with_it"
+            ]
+        ),
+        toy!(
+            TriesThemOneByOne,
+            "tries all who failed together one by one",
+            ["the_reason_of_a_failure_is_found_soon"]
+        ),
+        toy!(
+            OneTakesAll,
+            "lets one of two calls at once take all that waits",
+            ["calls_at_once_share_what_waits"]
+        ),
+        toy!(
+            Overtakes,
+            "lets a call for one run go before an earlier one that waits for another, too",
+            [
+                "callers_are_served_in_the_order_in_which_they_came",
+                "a_call_that_waits_is_not_overtaken"
             ]
         ),
         Mutant {
@@ -128,9 +151,11 @@ pub(super) fn all() -> Vec<Mutant> {
             noticed_by: &[
                 "what_comes_during_a_call_goes_out_as_one",
                 "as_many_calls_are_made_at_once_as_may_be",
+                "calls_at_once_share_what_waits",
                 "a_run_is_in_one_call_at_a_time",
                 "more_than_there_is_room_for_waits_outside",
                 "a_caller_that_goes_away_takes_nobody_with_it",
+                "the_reason_of_a_failure_is_found_soon",
                 "a_wrong_call_is_refused_before_anybody_waits_for_it",
                 "a_store_that_panics_is_told_and_the_next_call_is_made",
             ],
@@ -152,13 +177,18 @@ pub(super) fn all() -> Vec<Mutant> {
                 "an_idle_store_is_called_at_once",
                 "every_caller_hears_what_became_of_its_own_requests",
                 "no_call_is_larger_than_a_store_takes",
+                "as_many_calls_are_made_at_once_as_may_be",
                 "whoever_goes_away_gives_room",
+                "the_reason_of_a_failure_is_found_soon",
             ],
         },
         Mutant {
             bug: "makes one call at a time whatever it is told",
             make: |store, _| Arc::new(over(store, 1)),
-            noticed_by: &["as_many_calls_are_made_at_once_as_may_be"],
+            noticed_by: &[
+                "as_many_calls_are_made_at_once_as_may_be",
+                "calls_at_once_share_what_waits",
+            ],
         },
         Mutant {
             bug: "sends callers to queues that do not know each other",

@@ -31,6 +31,9 @@ pub(super) enum Bug {
     DiesWithTheStore,
     ChecksNothing,
     MixesUpRuns,
+    TriesThemOneByOne,
+    OneTakesAll,
+    Overtakes,
 }
 
 /// Over a store, with one bug or none.
@@ -190,6 +193,9 @@ impl<S: Store> Shared<S> {
         let mut state = self.state.lock().unwrap();
         let (mut taken, mut passed_over, mut events) = (Vec::new(), VecDeque::new(), 0);
         let (mut runs, mut held) = (HashSet::new(), HashSet::new());
+        let requests = state.waiting.iter().flat_map(|call| &call.requests);
+        let all: HashSet<_> = requests.map(|request| &request.run).collect();
+        let share = all.len().div_ceil(self.flights);
         loop {
             let next = match self.bug {
                 Bug::LastComesFirst => state.waiting.pop_back(),
@@ -208,12 +214,17 @@ impl<S: Store> Shared<S> {
             let waits = its_runs
                 .clone()
                 .any(|run| state.busy.contains(run) || held.contains(run));
+            let is_new = its_runs.clone().any(|run| !runs.contains(run));
+            let is_others = is_new && runs.len() >= share && self.bug != Bug::OneTakesAll;
             let fits = taken.is_empty() || events + size(&call.requests).1 <= MAX_CALL_EVENTS;
             if (waits && self.bug != Bug::MixesUpRuns)
+                || is_others
                 || (!fits && self.bug != Bug::SendsAllAtOnce)
                 || too_large(&taken, &call)
             {
-                held.extend(its_runs.cloned());
+                if self.bug != Bug::Overtakes {
+                    held.extend(its_runs.cloned());
+                }
                 passed_over.push_back(call);
                 continue;
             }
@@ -246,7 +257,10 @@ impl<S: Store> Shared<S> {
                 _ => begun.elapsed() < Duration::from_secs(1),
             };
             if calls.len() > 1 && may_be_one {
-                let rest = calls.split_off(calls.len() / 2);
+                let rest = calls.split_off(match self.bug {
+                    Bug::TriesThemOneByOne => 1,
+                    _ => calls.len() / 2,
+                });
                 self.send(calls, begun).await;
                 self.send(rest, begun).await;
                 return;

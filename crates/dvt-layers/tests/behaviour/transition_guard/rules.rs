@@ -8,8 +8,10 @@ use dvt_contracts::{
     RunStateStoreExt as _, Store, StoreError,
 };
 
+use tokio::task::JoinSet;
+
 use super::{is_illegal, of};
-use crate::check::{Checked, Make, check, check_eq, told};
+use crate::check::{Checked, Make, all_told, check, check_eq, settle, told};
 use crate::slow::Slow;
 
 /// A guard that remembers enough over a store with these runs.
@@ -162,6 +164,26 @@ pub(super) async fn what_the_caller_expects_is_held(make: Make) -> Checked {
     // A known key is known, whatever is expected.
     let again = told(guard.append_and_enqueue(expecting(0))).await??;
     check!(again.events[0].is_duplicate(), "it was appended twice");
+    Ok(())
+}
+
+/// Somebody else brings the log to where the caller expects it, after the guard has read it.
+pub(super) async fn what_the_caller_expects_may_come_true(make: Make) -> Checked {
+    let store = Slow::new().with_runs(&["a"]).await;
+    let guard = make(store.clone(), 100);
+    let request = of("a", vec![note("mine")]).expecting(Expected::At(1));
+    let mut caller = JoinSet::new();
+    caller.spawn(async move { guard.append_and_enqueue(request).await });
+    settle().await;
+    check_eq!(store.under_way(), 1, "appends under way");
+
+    store
+        .memory
+        .append_and_enqueue(of("a", vec![note("theirs")]))
+        .await?;
+    store.open();
+
+    check_eq!(all_told(&mut caller).await?.remove(0)?.head, 2, "head");
     Ok(())
 }
 

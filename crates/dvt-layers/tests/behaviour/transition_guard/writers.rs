@@ -10,7 +10,7 @@ use dvt_contracts::{
 use tokio::task::JoinSet;
 
 use super::{is_illegal, of};
-use crate::check::{Checked, Make, all_told, check, check_eq, polled, settle, told};
+use crate::check::{Checked, Failure, Make, all_told, check, check_eq, polled, settle, told};
 use crate::slow::{Slow, Verdict};
 
 /// Two guards do not see each other's states. Whoever is later reads on.
@@ -62,6 +62,39 @@ pub(super) async fn a_writer_that_comes_in_between_is_noticed(make: Make) -> Che
             }
         }
     }
+    Ok(())
+}
+
+/// An event that somebody else has written meanwhile must not count as one of the request's own.
+pub(super) async fn what_others_wrote_in_between_moves_nothing(make: Make) -> Checked {
+    let store = Slow::new().with_runs(&["a"]).await;
+    let (paused, resumed) = (
+        || event(EventType::RunPaused, "2"),
+        |key| event(EventType::RunResumed, key),
+    );
+    let started = || event(EventType::RunStarted, "1");
+    store
+        .memory
+        .append_and_enqueue(of("a", vec![started()]))
+        .await?;
+    let guard = make(store.clone(), 100);
+    let request = of("a", vec![started(), paused(), resumed("mine")]);
+    let mut caller = JoinSet::new();
+    caller.spawn(async move { guard.append_and_enqueue(request).await });
+    settle().await;
+    // The guard asks which keys are known.
+    store.let_one_through();
+    settle().await;
+    check_eq!(store.under_way(), 1, "appends under way");
+
+    let other = of("a", vec![paused(), resumed("theirs")]);
+    store.memory.append_and_enqueue(other).await?;
+    store.open();
+    let reply = all_told(&mut caller).await?.remove(0);
+
+    let fits = reply.as_ref().is_err_and(is_illegal);
+    check!(fits, "a second end of one pause: {reply:?}");
+    check_eq!(store.keys("a").await, ["1", "2", "theirs"], "log");
     Ok(())
 }
 
@@ -160,14 +193,20 @@ pub(super) async fn no_more_runs_are_remembered_than_may_be(make: Make) -> Check
     Ok(())
 }
 
-/// Not even where the state of a long run is read.
-pub(super) async fn no_append_saves_a_checkpoint(make: Make) -> Checked {
+/// A store with a run of 11,000 events.
+async fn long_run() -> Result<Slow, Failure> {
     let store = Slow::new().with_runs(&["a"]).await;
     store.open();
     for call in 0..11 {
         let events = notes(call * MAX_CALL_EVENTS + 1, (call + 1) * MAX_CALL_EVENTS);
         store.memory.append_and_enqueue(of("a", events)).await?;
     }
+    Ok(store)
+}
+
+/// Not even where the state of a long run is read.
+pub(super) async fn no_append_saves_a_checkpoint(make: Make) -> Checked {
+    let store = long_run().await?;
     let guard = make(store.clone(), 100);
 
     told(guard.append_and_enqueue(of("a", vec![event(EventType::RunStarted, "start")]))).await??;
@@ -176,6 +215,25 @@ pub(super) async fn no_append_saves_a_checkpoint(make: Make) -> Checked {
 
     check!(refused.as_ref().is_err_and(is_illegal), "{refused:?}");
     check_eq!(store.saves(), 0, "checkpoints that were saved");
+    Ok(())
+}
+
+pub(super) async fn a_long_run_is_read_from_its_checkpoint(make: Make) -> Checked {
+    let store = long_run().await?;
+    store.memory.load_state(&run("a")).await?;
+    let guard = make(store.clone(), 100);
+
+    let started = of("a", vec![event(EventType::RunStarted, "start"), note("k1")]);
+    let outcome = told(guard.append_and_enqueue(started)).await??;
+
+    let found: Vec<_> = outcome
+        .events
+        .iter()
+        .map(|event| event.is_duplicate())
+        .collect();
+    check_eq!((outcome.head, found), (11_001, vec![false, true]), "reply");
+    let pages = store.pages();
+    check!(pages <= 3, "{pages} pages were read");
     Ok(())
 }
 
@@ -288,7 +346,7 @@ pub(super) async fn a_call_of_which_a_part_was_done_has_an_unknown_outcome(make:
     let known: Vec<_> = replies
         .into_iter()
         .map(|reply| Ok(reply?.events[0].is_duplicate()))
-        .collect::<Result<_, crate::check::Failure>>()?;
+        .collect::<Result<_, Failure>>()?;
     check_eq!(known, [true, false], "duplicates");
     Ok(())
 }
