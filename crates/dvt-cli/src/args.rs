@@ -90,6 +90,7 @@ Examples:
   dvt record events.ndjson --show
   dbt build --log-format json --log-level debug | dvt record - --format dbt --show
   dvt record events.ndjson --drain > delivered.ndjson
+  dvt record events.ndjson --strict
   dvt record logs/dbt.log --format dbt --follow
   dbt retry --log-format json --log-level debug | dvt record - --format dbt --run RUN
   temporal workflow show --workflow-id ID -o json | dvt record - --format temporal --show
@@ -124,6 +125,12 @@ pub(crate) struct RecordArgs {
     /// Standard input is read as it comes in any case.
     #[arg(long)]
     pub(crate) follow: bool,
+    /// Refuse events that the transition table does not allow, such as the end of a step in a run that has ended.
+    ///
+    /// A run is taken up to its first such event; that line and the run's later ones are rejected. Without it whatever happened is
+    /// recorded, and `dvt show` lists what is odd about it.
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Show each recorded run: its steps, and a timeline drawn to scale.
     #[arg(long)]
     pub(crate) show: bool,

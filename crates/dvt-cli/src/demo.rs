@@ -2,15 +2,13 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use dvt_adapter_memory::{ManualClock, MemoryStore};
-use dvt_contracts::{
-    EnvironmentId, InvalidIdentifier, RunKey, RunStateStore, Store, TenantId, Timestamp,
-};
+use dvt_contracts::{EnvironmentId, InvalidIdentifier, RunKey, Store, TenantId, Timestamp};
 
 use crate::args::DemoArgs;
 use crate::console::{Console, Page, Tint};
 use crate::failure::{Exit, Failure};
 use crate::reader::{DbtReader, Ownership};
-use crate::record::{Input, Patience, Tally, record};
+use crate::record::{Input, Patience, Tally, layered, record};
 use crate::{drain, show, store, text};
 
 /// The complete log of one `dbt build`, as dbt wrote it; `demo/README.md` tells how it was made.
@@ -23,9 +21,9 @@ const RECORDED_AT: &str = "2026-12-01T00:00:00Z";
 pub(crate) async fn command(args: &DemoArgs, console: &mut Console) -> Result<Exit, Failure> {
     if args.json {
         let recorded_at = RECORDED_AT.parse().unwrap_or(Timestamp::MIN);
-        let store = MemoryStore::with_clock(ManualClock::at(recorded_at));
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::with_clock(ManualClock::at(recorded_at)));
         record_log(&store, &mut console.err).await?;
-        drain::to_ndjson(Arc::new(store), console).await?;
+        drain::to_ndjson(store, console).await?;
         return Ok(Exit::Done);
     }
     let (store, was_there) = store::open_default().await?;
@@ -58,7 +56,8 @@ pub(crate) async fn command(args: &DemoArgs, console: &mut Console) -> Result<Ex
     Ok(Exit::Done)
 }
 
-async fn record_log(store: &impl RunStateStore, err: &mut Page) -> Result<Tally, Failure> {
+/// As `dvt record --strict` does: dbt's own log has nothing in it that the rules do not allow.
+async fn record_log(store: &Arc<dyn Store>, err: &mut Page) -> Result<Tally, Failure> {
     let mut reader = DbtReader::new(options().map_err(|error| Failure::Usage(error.to_string()))?);
     let input = Input {
         name: "the bundled log".into(),
@@ -66,7 +65,8 @@ async fn record_log(store: &impl RunStateStore, err: &mut Page) -> Result<Tally,
         stream: LOG,
     };
     let mut tally = Tally::default();
-    record(input, &mut reader, store, err, &mut tally, Patience::None).await?;
+    let store = layered(Arc::clone(store), true);
+    record(input, &mut reader, &*store, err, &mut tally, Patience::None).await?;
     Ok(tally)
 }
 

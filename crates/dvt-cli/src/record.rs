@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write as _};
+use std::sync::Arc;
 
 use dvt_contracts::{
     EnvironmentId, InvalidIdentifier, MAX_PAGE, RunKey, Store, StoreError, TenantId,
@@ -17,6 +18,7 @@ use crate::stop::StopSignals;
 use crate::{drain, show, store};
 
 mod batch;
+mod layers;
 mod patience;
 mod progress;
 mod recorder;
@@ -24,6 +26,7 @@ mod runs;
 mod summary;
 mod tally;
 
+pub(crate) use self::layers::layered;
 pub(crate) use self::patience::Patience;
 pub(crate) use self::recorder::{Input, record};
 pub(crate) use self::summary::Steps;
@@ -41,7 +44,8 @@ pub(crate) async fn command(args: &RecordArgs, console: &mut Console) -> Result<
     };
     let mut tally = Tally::default();
     let err = &mut console.err;
-    let recorded = record(input, &mut *reader, &*store, err, &mut tally, patience).await;
+    let layers = layered(Arc::clone(&store), args.strict);
+    let recorded = record(input, &mut *reader, &*layers, err, &mut tally, patience).await;
     // Whatever was recorded before a failure is there, so it is told.
     let told = tell(args, &tally, &*store, console, recorded.is_ok()).await;
     if let Some(hint) = reader.hint() {

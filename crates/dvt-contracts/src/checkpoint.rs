@@ -9,6 +9,13 @@ use crate::run_state::RunState;
 /// written differently; checkpoints of another version are ignored.
 pub const FOLD_VERSION: u32 = 1;
 
+/// Whoever had to fold this many events or more to load a state saves a checkpoint.
+///
+/// It is as many as a page of events has at most. So the next reader asks for the checkpoint and for one page (more only if the
+/// payloads are large). Saving more often would spare nobody a page, and would write a whole state, which grows with the steps
+/// of its run, for a few events.
+pub const CHECKPOINT_EVERY: u64 = 1_000;
+
 /// A stored fold of a run's log, so that reading a long run need not begin at its first event.
 ///
 /// A checkpoint is a cache: deleting all of them changes no answer.

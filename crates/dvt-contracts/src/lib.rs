@@ -42,7 +42,7 @@ pub use self::append::{
 };
 pub use self::append_error::AppendError;
 pub use self::attempt::{Attempt, InvalidAttempt};
-pub use self::checkpoint::{Checkpoint, FOLD_VERSION, SaveOutcome};
+pub use self::checkpoint::{CHECKPOINT_EVERY, Checkpoint, FOLD_VERSION, SaveOutcome};
 pub use self::claim::{ClaimRequest, ClaimedRun};
 pub use self::dead_letter::{
     DeadLetter, DeadLetterCause, DeadLetterQuery, OperatorNote, Resolution, ResolutionKind,

@@ -1,15 +1,27 @@
+use std::collections::HashMap;
+
 use dvt_contracts::{
     AppendRequest, Event, Expected, MAX_CALL_BYTES, MAX_CALL_EVENTS, ProviderRef, RunKey,
 };
 
 use crate::reader::Record;
 
-/// Events on their way to the store: as many as one call takes, in the order of the input.
+/// Events on their way to the store: as many as one call takes, those of each run in the order of the input.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     parts: Vec<Part>,
+    runs: HashMap<RunKey, Requests>,
     events: usize,
     bytes: usize,
+}
+
+/// How the events of a run go out.
+#[derive(Debug, Clone, Copy)]
+enum Requests {
+    /// In one request, the part with this index: nothing of the run comes after it, should it be refused.
+    One(usize),
+    /// Each with its number, in a request of its own.
+    Numbered,
 }
 
 /// One request, and where its events come from.
@@ -34,11 +46,17 @@ pub(super) struct Source {
 
 impl Batch {
     /// Whether the event still goes into the same call.
-    pub(super) fn has_room_for(&self, event: &Event) -> bool {
-        self.events < MAX_CALL_EVENTS && self.bytes + event.payload().size() <= MAX_CALL_BYTES
+    pub(super) fn has_room_for(&self, record: &Record) -> bool {
+        let requests = self.runs.get(&record.run);
+        let fits_the_others = requests.is_none_or(|requests| {
+            matches!(requests, Requests::Numbered) == record.run_seq.is_some()
+        });
+        fits_the_others
+            && self.events < MAX_CALL_EVENTS
+            && self.bytes + record.event.payload().size() <= MAX_CALL_BYTES
     }
 
-    /// Adds an event: consecutive events of a run are one request.
+    /// Adds an event: those of a run are one request.
     ///
     /// An event with a given `run_seq` is a request of its own, on the condition that the log ends right before it. So
     /// the store itself refuses a wrong number, whoever else writes, and a repetition is still a duplicate.
@@ -58,12 +76,24 @@ impl Batch {
             run_seq,
             provider_ref,
         };
-        match self.parts.last_mut() {
-            Some(part) if part.takes_more(&run) && run_seq.is_none() => {
+        let part = match self.runs.get(&run) {
+            Some(Requests::One(at)) => self.parts.get_mut(*at),
+            Some(Requests::Numbered) => None,
+            None => {
+                let requests = match run_seq {
+                    Some(_) => Requests::Numbered,
+                    None => Requests::One(self.parts.len()),
+                };
+                self.runs.insert(run.clone(), requests);
+                None
+            }
+        };
+        match part {
+            Some(part) => {
                 part.request.events.push(event);
                 part.sources.push(source);
             }
-            _ => self.parts.push(Part::new(run, event, source)),
+            None => self.parts.push(Part::new(run, event, source)),
         }
     }
 
@@ -85,17 +115,15 @@ impl Part {
         }
     }
 
-    fn takes_more(&self, run: &RunKey) -> bool {
-        self.request.expected == Expected::Any && self.request.run == *run
-    }
-
-    /// The same events, each in a request of its own.
-    pub(super) fn apart(self) -> impl Iterator<Item = Self> {
-        let AppendRequest { run, events, .. } = self.request;
-        let sources = self.sources.into_iter();
-        events
-            .into_iter()
-            .zip(sources)
-            .map(move |(event, source)| Self::new(run.clone(), event, source))
+    /// Its beginning and its end, in a request each. One event is both.
+    pub(super) fn halves(mut self) -> Result<(Self, Self), Self> {
+        let half = self.sources.len() / 2;
+        if half == 0 {
+            return Err(self);
+        }
+        let AppendRequest { run, events, .. } = &mut self.request;
+        let request = AppendRequest::new(run.clone(), events.split_off(half));
+        let sources = self.sources.split_off(half);
+        Ok((self, Self { request, sources }))
     }
 }

@@ -8,7 +8,7 @@ use dvt_contracts::{
 use super::batch::{Batch, Part, Source};
 use super::patience::Patience;
 use super::progress::Progress;
-use super::runs::{KnownRun, KnownRuns};
+use super::runs::{KnownRun, KnownRuns, RunSet};
 use super::tally::Tally;
 use crate::console::Page;
 use crate::failure::Failure;
@@ -41,10 +41,11 @@ pub(crate) async fn record<R: Read + Send + 'static>(
     patience: Patience,
 ) -> Result<(), Failure> {
     let progress = Progress::new(page, input.size);
-    let (known, batch) = Default::default();
+    let (known, barred, batch) = Default::default();
     let mut recorder = Recorder {
         store,
         known,
+        barred,
         batch,
         tally,
         progress,
@@ -59,6 +60,8 @@ pub(crate) async fn record<R: Read + Send + 'static>(
 struct Recorder<'a> {
     store: &'a dyn RunStateStore,
     known: KnownRuns,
+    /// The runs that got an event that is illegal.
+    barred: RunSet,
     batch: Batch,
     tally: &'a mut Tally,
     progress: Progress<'a>,
@@ -142,8 +145,13 @@ impl Recorder<'_> {
                     self.reject(record.line, &reason);
                     return Ok(());
                 }
-                if !self.batch.has_room_for(&record.event) {
+                if !self.batch.has_room_for(&record) {
                     self.flush().await?;
+                    // One of those before it may have been illegal.
+                    if let Err(reason) = self.barred(&record.run) {
+                        self.reject(record.line, &reason);
+                        return Ok(());
+                    }
                 }
                 self.batch.push(*record);
             }
@@ -163,6 +171,9 @@ impl Recorder<'_> {
         metadata: &RunMetadata,
         run_seq: Option<u64>,
     ) -> Result<Result<(), String>, Failure> {
+        if let Err(reason) = self.barred(run) {
+            return Ok(Err(reason));
+        }
         if self.known.get(run).is_none() {
             let found = match run_seq {
                 // A first event with another number is wrong, and a wrong line makes no run.
@@ -234,34 +245,48 @@ impl Recorder<'_> {
 
     async fn flush(&mut self) -> Result<(), Failure> {
         let parts = self.batch.take();
-        let mut refused = Vec::new();
-        self.send(parts, |part, error| refused.push((part, error)))
-            .await?;
-        for (part, error) in refused {
-            if part.sources.len() == 1 {
-                self.refuse(&part, &error);
-                continue;
+        for (part, error) in self.send(parts).await? {
+            match error {
+                // It is the same for all of them.
+                AppendError::RunNotFound { .. } | AppendError::RunPruned { .. } => {
+                    self.refuse(&part, &error);
+                }
+                _ => self.refuse_one(part, &error).await?,
             }
-            // One event spoils its request; alone, the good ones are taken.
-            let mut alone = Vec::new();
-            self.send(part.apart().collect(), |part, error| {
-                alone.push((part, error))
-            })
-            .await?;
-            alone
-                .iter()
-                .for_each(|(part, error)| self.refuse(part, error));
         }
         Ok(())
     }
 
-    async fn send(
-        &mut self,
-        parts: Vec<Part>,
-        mut refused: impl FnMut(Part, AppendError) + Send,
-    ) -> Result<(), Failure> {
+    /// One event spoils its request: those before it are taken, and then it is judged alone.
+    async fn refuse_one(&mut self, part: Part, error: &AppendError) -> Result<(), Failure> {
+        let mut waiting = match part.halves() {
+            Ok((first, rest)) => vec![rest, first],
+            Err(part) => {
+                self.refuse(&part, error);
+                return Ok(());
+            }
+        };
+        while let Some(part) = waiting.pop() {
+            if let Err(reason) = self.barred(&part.request.run) {
+                for source in &part.sources {
+                    self.reject(source.line, &reason);
+                }
+                continue;
+            }
+            for (part, error) in self.send(vec![part]).await? {
+                match part.halves() {
+                    Ok((first, rest)) => waiting.extend([rest, first]),
+                    Err(part) => self.refuse(&part, &error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the parts in one call, and settles those that were taken. The others, and why.
+    async fn send(&mut self, parts: Vec<Part>) -> Result<Vec<(Part, AppendError)>, Failure> {
         if parts.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let (requests, sources): (Vec<_>, Vec<_>) = parts
             .into_iter()
@@ -274,9 +299,10 @@ impl Recorder<'_> {
             let found = format!("{} requests, {} replies", requests.len(), replies.len());
             return Err(StoreError::bug("append_batch", found).into());
         }
+        let mut refused = Vec::new();
         for ((request, sources), reply) in requests.into_iter().zip(sources).zip(replies) {
             match reply {
-                Err(error) => refused(Part { request, sources }, error),
+                Err(error) => refused.push((Part { request, sources }, error)),
                 Ok(outcome) => {
                     for (source, appended) in sources.into_iter().zip(&outcome.events) {
                         self.settle(&request.run, source, appended).await?;
@@ -284,7 +310,7 @@ impl Recorder<'_> {
                 }
             }
         }
-        Ok(())
+        Ok(refused)
     }
 
     async fn settle(
@@ -330,7 +356,21 @@ impl Recorder<'_> {
         Ok(self.patience.answer(&mut self.progress, saved).await?)
     }
 
+    /// Whether an event of the run was illegal. What comes after it was not meant for the run as it is now; taken all the same,
+    /// it would make a repetition of the input judge that event by another state, and perhaps take it late.
+    fn barred(&self, run: &RunKey) -> Result<(), String> {
+        if self.barred.contains(run) {
+            return Err(format!(
+                "an event of run {run} before it was refused, so nothing after that is taken"
+            ));
+        }
+        Ok(())
+    }
+
     fn refuse(&mut self, part: &Part, error: &AppendError) {
+        if let AppendError::IllegalTransition { run, .. } = error {
+            self.barred.insert(run);
+        }
         for source in &part.sources {
             let reason = match (error, source.run_seq) {
                 (AppendError::VersionConflict { run, actual, .. }, Some(seq)) => {

@@ -3,11 +3,26 @@ use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
 use dvt_contracts::{ProviderRef, RunKey, RunMetadata};
 
+/// Runs by one hash each, since whole keys of millions of runs would outgrow the memory that reading takes.
+#[derive(Debug, Default)]
+pub(super) struct RunSet(HashSet<u64, BuildHasherDefault<DefaultHasher>>);
+
+impl RunSet {
+    /// Adds a run. Whether it is new.
+    pub(super) fn insert(&mut self, run: &RunKey) -> bool {
+        self.0.insert(self.0.hasher().hash_one(run))
+    }
+
+    /// Whether it has the run.
+    pub(super) fn contains(&self, run: &RunKey) -> bool {
+        !self.0.is_empty() && self.0.contains(&self.0.hasher().hash_one(run))
+    }
+}
+
 /// The runs that an input tells about: how many, and which came last.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
-    /// One hash per run, since whole keys of millions of runs would outgrow the memory that reading takes.
-    seen: HashSet<u64, BuildHasherDefault<DefaultHasher>>,
+    seen: RunSet,
     recent: VecDeque<RunKey>,
 }
 
@@ -20,8 +35,7 @@ impl Runs {
         if self.recent.back() == Some(run) {
             return;
         }
-        let hash = self.seen.hasher().hash_one(run);
-        if self.seen.insert(hash) {
+        if self.seen.insert(run) {
             if self.recent.len() == Self::LISTED {
                 self.recent.pop_front();
             }
@@ -31,7 +45,7 @@ impl Runs {
 
     /// How many runs there are.
     pub(crate) fn total(&self) -> u64 {
-        self.seen.len() as u64
+        self.seen.0.len() as u64
     }
 
     /// The last runs that were new, oldest first.

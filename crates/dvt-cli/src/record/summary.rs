@@ -81,6 +81,7 @@ pub(super) async fn write_json(
     let mut runs = Vec::new();
     for run in tally.runs.recent() {
         let record = store.get_run(run).await?;
+        // Whoever records may write, so this is where checkpoints of long runs come from: views save none.
         let state = store.load_state(run).await?;
         runs.push(run_summary(record, &state));
     }

@@ -9,6 +9,8 @@ use dvt_contracts::*;
 use super::*;
 use crate::sample;
 
+mod strict;
+
 fn line(run: &str, number: u32, more: &str) -> String {
     format!(
         r#"{{"tenant_id":"t","project_id":"p","environment_id":"e","run_id":"{run}","plan_id":"plan","plan_version":"1","event_type":"Custom","emitted_at":"2026-01-02T03:04:05Z","idempotency_key":"{number}"{more}}}"#

@@ -317,3 +317,35 @@ fn the_help_documents_the_exit_codes() {
         concat!("dvt ", env!("CARGO_PKG_VERSION"), "\n")
     );
 }
+
+#[test]
+fn strict_takes_a_run_up_to_its_first_illegal_event() {
+    let input = [
+        line("run-1", "RunStarted", 0, ""),
+        line("run-1", "RunCompleted", 1, ""),
+        line("run-1", "StepStarted", 2, r#","step_id":"late""#),
+        line("run-1", "Note", 3, ""),
+        line("run-2", "RunStarted", 4, ""),
+    ]
+    .concat();
+
+    let ran = record(&["--strict"], &input);
+
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(
+        ran.out
+            .starts_with("2 runs: 3 appended, 0 duplicates, 2 rejected\n"),
+        "{}",
+        ran.out
+    );
+    assert_eq!(
+        ran.err,
+        "line 3: run t/run-1: StepStarted of step \"late\" is illegal in a run that is Completed: \
+         it is legal from Running, Paused\n\
+         line 4: an event of run t/run-1 before it was refused, so nothing after that is taken\n"
+    );
+    // Without it all of it is what happened.
+    let ran = record(&[], &input);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.contains("5 appended, 0 duplicates, 0 rejected"));
+}

@@ -81,7 +81,8 @@ impl Known {
             }
             if after == 0 && page.head > KEPT_KEYS {
                 self.keys = None;
-                state = match store.load_state(run).await {
+                // An append waits for it, so no checkpoint is saved here.
+                state = match store.read_state(run).await {
                     Ok(state) => state,
                     Err(StoreError::RunNotFound { .. } | StoreError::RunPruned { .. }) => {
                         return Ok(());

@@ -1,16 +1,19 @@
 //! A store in memory whose appends wait for a word, and do as they are told.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dvt_adapter_memory::MemoryStore;
 use dvt_conformance::async_trait;
+use dvt_conformance::fixture::{metadata, run};
 use dvt_contracts::*;
 use tokio::sync::Semaphore;
 
 /// What becomes of a call.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Verdict {
     /// What it says.
     Do,
@@ -20,6 +23,8 @@ pub(crate) enum Verdict {
     FailAfter(Duration, ErrorClass),
     /// What it says, and nobody hears of it.
     DoAndFail(ErrorClass),
+    /// What it says, after somebody else has appended this.
+    DoAfter(Event),
     /// The end of the task.
     Panic,
 }
@@ -30,13 +35,49 @@ type Script = Box<dyn Fn(&[AppendRequest]) -> Verdict + Send>;
 pub(crate) struct Slow {
     pub(crate) memory: MemoryStore,
     shared: Arc<Shared>,
+    /// The pages that were read first, where each reader gets those for ever.
+    old_pages: Option<Arc<Mutex<Pages>>>,
+    loses_checkpoints: bool,
 }
+
+type Pages = HashMap<(RunKey, u64), EventPage>;
 
 struct Shared {
     gate: Semaphore,
     /// The requests of each call, in order.
     calls: Mutex<Vec<usize>>,
+    /// The runs of the appends that are under way, and whether one was ever there twice.
+    under_way: Mutex<Vec<Vec<RunKey>>>,
+    overlaps: AtomicBool,
+    pages: AtomicUsize,
+    saves: AtomicUsize,
     script: Mutex<Script>,
+}
+
+/// An append that is under way, until it is dropped.
+struct UnderWay<'a>(&'a Shared, Vec<RunKey>);
+
+impl<'a> UnderWay<'a> {
+    fn new(shared: &'a Shared, requests: &[AppendRequest]) -> Self {
+        let mut runs: Vec<_> = requests.iter().map(|request| request.run.clone()).collect();
+        runs.sort();
+        runs.dedup();
+        let mut under_way = shared.under_way.lock().unwrap();
+        if under_way.iter().flatten().any(|run| runs.contains(run)) {
+            shared.overlaps.store(true, Ordering::SeqCst);
+        }
+        under_way.push(runs.clone());
+        Self(shared, runs)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut under_way = self.0.under_way.lock().unwrap();
+        if let Some(at) = under_way.iter().position(|runs| *runs == self.1) {
+            under_way.swap_remove(at);
+        }
+    }
 }
 
 impl fmt::Debug for Slow {
@@ -53,13 +94,93 @@ impl Slow {
             shared: Arc::new(Shared {
                 gate: Semaphore::new(0),
                 calls: Mutex::default(),
+                under_way: Mutex::default(),
+                overlaps: AtomicBool::default(),
+                pages: AtomicUsize::default(),
+                saves: AtomicUsize::default(),
                 script: Mutex::new(Box::new(|_| Verdict::Do)),
             }),
+            old_pages: None,
+            loses_checkpoints: false,
         }
+    }
+
+    /// The same store, whose checkpoints nobody finds.
+    pub(crate) fn without_checkpoints(self) -> Self {
+        Self {
+            loses_checkpoints: true,
+            ..self
+        }
+    }
+
+    /// The same store, read through a cache that is never refreshed.
+    pub(crate) fn with_old_pages(self) -> Self {
+        Self {
+            old_pages: Some(Arc::default()),
+            ..self
+        }
+    }
+
+    /// Makes runs in it.
+    pub(crate) async fn with_runs(self, run_ids: &[&str]) -> Self {
+        for run_id in run_ids {
+            let request = BootstrapRequest {
+                run: run(run_id),
+                metadata: metadata(),
+                events: Vec::new(),
+            };
+            self.memory.bootstrap_run(&request).await.unwrap();
+        }
+        self
+    }
+
+    /// The keys of a run's log.
+    pub(crate) async fn keys(&self, run_id: &str) -> Vec<String> {
+        let mut keys = Vec::new();
+        loop {
+            let after = keys.len() as u64;
+            let page = self.memory.list_events(&run(run_id), after, MAX_PAGE).await;
+            let page = page.unwrap();
+            let is_last = page.is_last(after);
+            let events = page.events.into_iter();
+            keys.extend(events.map(|event| event.event.idempotency_key().to_string()));
+            if is_last {
+                return keys;
+            }
+        }
+    }
+
+    /// How many appends are under way.
+    pub(crate) fn under_way(&self) -> usize {
+        self.shared.under_way.lock().unwrap().len()
+    }
+
+    /// Whether two appends to one run were ever under way at once.
+    pub(crate) fn overlaps(&self) -> bool {
+        self.shared.overlaps.load(Ordering::SeqCst)
+    }
+
+    /// How many pages of events were read.
+    pub(crate) fn pages(&self) -> usize {
+        self.shared.pages.load(Ordering::SeqCst)
+    }
+
+    /// How many checkpoints were saved.
+    pub(crate) fn saves(&self) -> usize {
+        self.shared.saves.load(Ordering::SeqCst)
     }
 
     pub(crate) fn open(&self) {
         self.shared.gate.add_permits(1_000_000);
+    }
+
+    /// Its appends wait again.
+    pub(crate) fn close(&self) {
+        self.shared.gate.forget_permits(usize::MAX);
+    }
+
+    pub(crate) fn let_one_through(&self) {
+        self.shared.gate.add_permits(1);
     }
 
     pub(crate) fn calls(&self) -> Vec<usize> {
@@ -87,6 +208,7 @@ impl RunStateStore for Slow {
         requests: &[AppendRequest],
     ) -> Result<Vec<Result<AppendOutcome, AppendError>>, StoreError> {
         self.shared.calls.lock().unwrap().push(requests.len());
+        let _under_way = UnderWay::new(&self.shared, requests);
         self.shared.gate.acquire().await.unwrap().forget();
         let verdict = (self.shared.script.lock().unwrap())(requests);
         match verdict {
@@ -99,6 +221,11 @@ impl RunStateStore for Slow {
             Verdict::DoAndFail(class) => {
                 self.memory.append_batch(requests).await?;
                 Err(failed(class))
+            }
+            Verdict::DoAfter(event) => {
+                let before = AppendRequest::new(requests[0].run.clone(), vec![event]);
+                self.memory.append_and_enqueue(before).await?;
+                self.memory.append_batch(requests).await
             }
             Verdict::Panic => panic!("as it was told"),
         }
@@ -128,7 +255,16 @@ impl RunStateStore for Slow {
         after_seq: u64,
         limit: u32,
     ) -> Result<EventPage, StoreError> {
-        self.memory.list_events(run, after_seq, limit).await
+        self.shared.pages.fetch_add(1, Ordering::SeqCst);
+        let page = self.memory.list_events(run, after_seq, limit).await?;
+        let Some(old_pages) = &self.old_pages else {
+            return Ok(page);
+        };
+        let mut old_pages = old_pages.lock().unwrap();
+        Ok(old_pages
+            .entry((run.clone(), after_seq))
+            .or_insert(page)
+            .clone())
     }
     async fn save_provider_ref(
         &self,
@@ -138,6 +274,9 @@ impl RunStateStore for Slow {
         self.memory.save_provider_ref(run, provider_ref).await
     }
     async fn load_checkpoint(&self, run: &RunKey) -> Result<Option<Checkpoint>, StoreError> {
+        if self.loses_checkpoints {
+            return Ok(None);
+        }
         self.memory.load_checkpoint(run).await
     }
     async fn save_checkpoint(
@@ -145,6 +284,7 @@ impl RunStateStore for Slow {
         run: &RunKey,
         checkpoint: &Checkpoint,
     ) -> Result<SaveOutcome, StoreError> {
+        self.shared.saves.fetch_add(1, Ordering::SeqCst);
         self.memory.save_checkpoint(run, checkpoint).await
     }
     async fn prune_run(&self, run: &RunKey) -> Result<PruneOutcome, StoreError> {
