@@ -116,9 +116,8 @@ async fn at_every_byte<O: Operation>() {
         for count in 0..=all {
             let spot = Spot::Bytes { direction, count };
             let end = [End::Close, End::Reset][count as usize % 2];
-            let (ended, was_stored) = cutting.cut(spot, end).await;
+            let (told, was_stored) = cutting.cut(spot, end).await;
 
-            let told = ended.map_err(|(class, error)| (class, error));
             let whole = count == all;
             match direction {
                 // The server commits at the very end of a request.

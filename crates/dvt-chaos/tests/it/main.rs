@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 
 mod byte_cuts;
+mod message_cuts;
 mod operations;
 mod proxied;
 #[path = "../../../dvt-adapter-postgres/tests/it/server.rs"]
@@ -22,10 +23,11 @@ mod server;
 mod stage;
 #[path = "../../../dvt-adapter-postgres/tests/it/trial.rs"]
 mod trial;
+mod wire;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let tests = [byte_cuts::trials()];
+    let tests = [wire::trials(), message_cuts::trials(), byte_cuts::trials()];
     let trials: Vec<Trial> = tests
         .into_iter()
         .flatten()
