@@ -5,20 +5,28 @@ use std::time::Instant;
 use dvt_chaos::proxy::{Direction, End, Fault, Spot, Traffic};
 use dvt_contracts::ErrorClass;
 
-use crate::operations::{Append, Bootstrap, Claim, Failed, MarkDelivered, MarkFailed, Operation};
+use crate::operations::{
+    AppendNew, AppendWithALook, Bootstrap, Claim, Failed, MarkDelivered, MarkFailed, Operation,
+};
 use crate::proxied::Proxied;
 use crate::trial::{Outcome, trials};
 
 trials![
-    an_append_cut_at_every_byte,
+    an_append_of_new_keys_cut_at_every_byte,
+    an_append_with_a_look_cut_at_every_byte,
     a_bootstrap_cut_at_every_byte,
     a_claim_cut_at_every_byte,
     an_acknowledgement_cut_at_every_byte,
     a_failure_cut_at_every_byte,
 ];
 
-async fn an_append_cut_at_every_byte() -> Outcome {
-    at_every_byte::<Append>().await;
+async fn an_append_of_new_keys_cut_at_every_byte() -> Outcome {
+    at_every_byte::<AppendNew>().await;
+    Ok(())
+}
+
+async fn an_append_with_a_look_cut_at_every_byte() -> Outcome {
+    at_every_byte::<AppendWithALook>().await;
     Ok(())
 }
 
@@ -81,6 +89,7 @@ impl<O: Operation> Cutting<O> {
 
     /// How many bytes one operation takes.
     async fn measure(&mut self) -> Traffic {
+        self.operation.warm(&self.on, self.count).await;
         let before = self.on.control.traffic();
         self.first().await.unwrap();
         let traffic = self.on.control.traffic().since(before);
@@ -94,6 +103,7 @@ impl<O: Operation> Cutting<O> {
             let counts = on.control.counts();
             counts.hits.values().map(|hits| hits.times).sum()
         };
+        self.operation.warm(&self.on, self.count).await;
         let before = cuts(&self.on);
         self.on.control.for_present(Fault::Cut { spot, end });
         let ended = self.first().await;

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use dvt_adapter_postgres::PostgresStore;
-use dvt_chaos::proxy::{End, Fault, Message, Place, Spot};
+use dvt_chaos::proxy::{Direction, End, Fault, Message, Place, Spot};
 use dvt_conformance::fixture::{by_ann, claim_all, metadata, note, policy, run};
 use dvt_contracts::{
     Acknowledgement, AppendRequest, BootstrapRequest, Checkpoint, DeadLetterQuery, ErrorClass,
@@ -20,6 +20,7 @@ trials![
     a_lost_reply_is_unknown_for_what_writes_and_transient_for_what_reads,
     a_reply_that_never_comes_is_told_at_the_deadline,
     the_second_statement_of_a_call_is_cut,
+    a_known_key_that_was_taken_to_be_new_is_cut,
 ];
 
 /// What a call is about: one run that is there, one that has ended, and a lease.
@@ -54,8 +55,8 @@ macro_rules! call {
     };
 }
 
-fn append() -> AppendRequest {
-    AppendRequest::new(run("run"), vec![note("k1")])
+fn append(key: &str) -> AppendRequest {
+    AppendRequest::new(run("run"), vec![note(key)])
 }
 
 fn bootstrap() -> BootstrapRequest {
@@ -74,7 +75,7 @@ const CALLS: [Call; 24] = [
         .await),
     call!("append_batch", true, of_store, |on| on
         .store
-        .append_and_enqueue(append())
+        .append_and_enqueue(append("k2"))
         .await),
     call!("get_run", false, of_store, |on| on
         .store
@@ -224,9 +225,9 @@ async fn a_lost_reply_is_unknown_for_what_writes_and_transient_for_what_reads() 
             }
             let hits = on.control.counts().hits[fault.kind()];
             assert_eq!((hits.times, hits.in_flight), (24, 24));
-            // Each was stored, and its repetition changed nothing: the run has its one event, and the claim no other.
+            // Each was stored, and its repetition changed nothing: no event is there twice.
             let events = "SELECT count(*) FROM SCHEMA.run_events WHERE run_id IN ('run', 'new')";
-            assert_eq!(on.number(events).await, 2);
+            assert_eq!(on.number(events).await, 3);
             let letters = "SELECT count(*) FROM SCHEMA.outbox_dead_letters";
             assert_eq!(on.number(letters).await, 3);
             on.assert_whole().await;
@@ -285,7 +286,7 @@ async fn the_second_statement_of_a_call_is_cut() -> Outcome {
         let on = Proxied::open(1).await;
         let about = prepared(&on).await;
         let both = AppendRequest::new(run("run"), vec![note("k1"), note("k2")]);
-        on.store.append_and_enqueue(append()).await?;
+        on.store.append_and_enqueue(append("k1")).await?;
         on.control.for_present(second(place));
         let lost = on.store.append_and_enqueue(both.clone()).await.unwrap_err();
         assert_eq!(lost.class(), ErrorClass::Unknown, "{lost:?}");
@@ -304,5 +305,43 @@ async fn the_second_statement_of_a_call_is_cut() -> Outcome {
         assert!(again.iter().all(Result::is_err), "{again:?}");
         on.assert_whole().await;
     }
+    Ok(())
+}
+
+/// The first statement is refused, and goes again with a look: whatever is lost of that, a known key is answered as one.
+async fn a_known_key_that_was_taken_to_be_new_is_cut() -> Outcome {
+    let refusal = Message::new(Direction::ToClient, b'E');
+    let on = Proxied::open(1).await;
+    prepared(&on).await;
+    let spots = [
+        Spot::at(Place::Before, refusal),
+        Spot::at(Place::Within(20), refusal),
+        Spot::at(Place::After, refusal),
+        Spot::at(Place::Before, Message::COMMAND_COMPLETE),
+        Spot::at(Place::After, Message::COMMAND_COMPLETE),
+        Spot::Message {
+            message: Message::SYNC,
+            nth: 2,
+            place: Place::Before,
+        },
+    ];
+    for spot in spots {
+        // A process that has met no known key.
+        let store = on.another().await;
+        store.get_run(&run("run")).await?;
+        let fault = Fault::Cut {
+            spot,
+            end: End::Close,
+        };
+        on.control.for_present(fault);
+
+        let lost = store.append_and_enqueue(append("k1")).await.unwrap_err();
+        let again = store.append_and_enqueue(append("k1")).await?;
+
+        assert_eq!(lost.class(), ErrorClass::Unknown, "{spot:?}: {lost:?}");
+        assert!(again.events[0].is_duplicate(), "{spot:?}");
+        assert_eq!(again.events[0].stored.run_seq, 1);
+    }
+    on.assert_whole().await;
     Ok(())
 }

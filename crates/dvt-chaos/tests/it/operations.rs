@@ -1,5 +1,6 @@
 //! What is cut: operations that can be done again and again, each time on something of its own.
 
+use dvt_adapter_postgres::PostgresStore;
 use dvt_conformance::fixture::{claim_all, metadata, note, notes, policy, run};
 use dvt_contracts::{
     AppendRequest, BootstrapRequest, ClaimRequest, ClaimedRun, Disposition, ErrorClass,
@@ -19,6 +20,9 @@ pub(crate) trait Operation: Sized {
 
     async fn prepare(on: &Proxied) -> Self;
 
+    /// Whatever is needed so that the next first time meets a connection on which its statement is prepared. Repeating does it.
+    async fn warm(&mut self, _: &Proxied, _: usize) {}
+
     /// Does number `n`, for the first time.
     async fn first(&mut self, on: &Proxied, n: usize) -> Result<(), Failed>;
 
@@ -37,44 +41,85 @@ fn of_outbox(error: &OutboxError) -> Failed {
     (error.class(), format!("{error:?}"))
 }
 
-/// An append of one event to one run, which has a new key each time.
-pub(crate) struct Append;
+fn one_event(key: &str) -> AppendRequest {
+    AppendRequest::new(run("run"), vec![note(key)])
+}
 
-impl Append {
-    fn request(n: usize) -> AppendRequest {
-        AppendRequest::new(run("run"), vec![note(&format!("k{n:06}"))])
+/// Appends an event, and tells whether it was there.
+async fn was_there(store: &PostgresStore, key: &str) -> Result<bool, Failed> {
+    let appended = store.append_and_enqueue(one_event(key)).await;
+    let appended = appended.map_err(|error| of_store(&error))?;
+    assert_eq!(appended.events.len(), 1);
+    match appended.events[0].disposition {
+        Disposition::Appended => Ok(false),
+        Disposition::Duplicate { same_content } => {
+            assert!(same_content);
+            Ok(true)
+        }
     }
 }
 
-impl Operation for Append {
-    const NAME: &str = "append";
+/// An append of one event, by a process that has met no known key: it takes all keys to be new. Another one repeats it.
+pub(crate) struct AppendNew;
+
+impl Operation for AppendNew {
+    const NAME: &str = "append of new keys";
 
     async fn prepare(on: &Proxied) -> Self {
         bootstrap(&on.direct, &["run"]).await;
         Self
     }
 
+    async fn warm(&mut self, on: &Proxied, n: usize) {
+        // The last connection may have been cut after a whole reply.
+        let mut warmed = was_there(&on.store, &format!("w{n:06}")).await;
+        if warmed.is_err() {
+            warmed = was_there(&on.store, &format!("w{n:06}")).await;
+        }
+        assert_eq!(warmed, Ok(false));
+    }
+
     async fn first(&mut self, on: &Proxied, n: usize) -> Result<(), Failed> {
-        let appended = on.store.append_and_enqueue(Self::request(n)).await;
-        appended.map(drop).map_err(|error| of_store(&error))
+        was_there(&on.store, &format!("k{n:06}")).await.map(drop)
     }
 
     async fn again(&mut self, on: &Proxied, n: usize) -> Result<bool, Failed> {
-        let appended = on.store.append_and_enqueue(Self::request(n)).await;
-        let appended = appended.map_err(|error| of_store(&error))?;
-        assert_eq!((appended.head, appended.events.len()), (n as u64 + 1, 1));
-        match appended.events[0].disposition {
-            Disposition::Appended => Ok(false),
-            Disposition::Duplicate { same_content } => {
-                assert!(same_content);
-                Ok(true)
-            }
-        }
+        was_there(&on.direct, &format!("k{n:06}")).await
     }
 
     async fn check(&mut self, on: &Proxied, count: usize) {
-        let keys = "SELECT count(*) FROM SCHEMA.run_events";
-        assert_eq!(on.number(keys).await, count as i64);
+        let events = "SELECT count(*) FROM SCHEMA.run_events WHERE idempotency_key LIKE 'k%'";
+        assert_eq!(on.number(events).await, count as i64);
+    }
+}
+
+/// An append of one event, by a process that has just met a known key: it looks for all of them. It repeats it by itself.
+pub(crate) struct AppendWithALook;
+
+impl Operation for AppendWithALook {
+    const NAME: &str = "append with a look";
+
+    async fn prepare(on: &Proxied) -> Self {
+        bootstrap(&on.direct, &["run"]).await;
+        was_there(&on.store, "known").await.unwrap();
+        Self
+    }
+
+    async fn warm(&mut self, on: &Proxied, _: usize) {
+        assert_eq!(was_there(&on.store, "known").await, Ok(true));
+    }
+
+    async fn first(&mut self, on: &Proxied, n: usize) -> Result<(), Failed> {
+        was_there(&on.store, &format!("k{n:06}")).await.map(drop)
+    }
+
+    async fn again(&mut self, on: &Proxied, n: usize) -> Result<bool, Failed> {
+        was_there(&on.store, &format!("k{n:06}")).await
+    }
+
+    async fn check(&mut self, on: &Proxied, count: usize) {
+        let events = "SELECT count(*) FROM SCHEMA.run_events WHERE idempotency_key LIKE 'k0%'";
+        assert_eq!(on.number(events).await, count as i64);
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) struct Proxied {
     pub(crate) schema: TestSchema,
     /// The clock of both stores.
     pub(crate) clock: ClockShift,
+    settings: PostgresSettings,
     connections: u32,
     name: String,
     _proxy: Proxy,
@@ -47,9 +48,12 @@ impl Proxied {
             let settings = schema.settings_by(url).with_clock_shift(clock.clone());
             settings.with_max_connections(connections).unwrap()
         };
+        let direct = open(settings(&url())).await;
+        let settings = change(settings(through.as_str()));
         Self {
-            direct: open(settings(&url())).await,
-            store: open(change(settings(through.as_str()))).await,
+            direct,
+            store: open(settings.clone()).await,
+            settings,
             control: proxy.control(),
             schema,
             clock,
@@ -57,6 +61,11 @@ impl Proxied {
             name,
             _proxy: proxy,
         }
+    }
+
+    /// Another store through the proxy.
+    pub(crate) async fn another(&self) -> PostgresStore {
+        open(self.settings.clone()).await
     }
 
     /// A number that the database tells; `SCHEMA` is the schema.
