@@ -13,6 +13,7 @@ use libtest_mimic::{Arguments, Trial};
 
 mod byte_cuts;
 mod message_cuts;
+mod no_way;
 mod operations;
 mod proxied;
 #[path = "../../../dvt-adapter-postgres/tests/it/server.rs"]
@@ -27,7 +28,12 @@ mod wire;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let tests = [wire::trials(), message_cuts::trials(), byte_cuts::trials()];
+    let tests = [
+        wire::trials(),
+        no_way::trials(),
+        message_cuts::trials(),
+        byte_cuts::trials(),
+    ];
     let trials: Vec<Trial> = tests
         .into_iter()
         .flatten()

@@ -12,6 +12,7 @@ use dvt_contracts::{
     ProviderRef, RunQuery, RunState, RunStateStore as _, RunStateStoreExt as _, SafeText,
     StoreError,
 };
+use sqlx::Connection as _;
 
 use crate::proxied::{LEASE, Proxied};
 use crate::trial::{Outcome, trials};
@@ -21,6 +22,7 @@ trials![
     a_reply_that_never_comes_is_told_at_the_deadline,
     the_second_statement_of_a_call_is_cut,
     a_known_key_that_was_taken_to_be_new_is_cut,
+    a_transaction_of_the_callers_that_is_cut_is_undone,
 ];
 
 /// What a call is about: one run that is there, one that has ended, and a lease.
@@ -342,6 +344,36 @@ async fn a_known_key_that_was_taken_to_be_new_is_cut() -> Outcome {
         assert!(again.events[0].is_duplicate(), "{spot:?}");
         assert_eq!(again.events[0].stored.run_seq, 1);
     }
+    on.assert_whole().await;
+    Ok(())
+}
+
+/// Its commit was never asked for, so nothing of it can have happened: the caller may do it again.
+async fn a_transaction_of_the_callers_that_is_cut_is_undone() -> Outcome {
+    let on = Proxied::open(1).await;
+    prepared(&on).await;
+    let call = [append("k2")];
+    // Settings taken over, heads locked, events appended, settings handed back.
+    for nth in 1..=4 {
+        for place in [Place::Before, Place::After] {
+            let mut caller = on.settings.store_connection().await?;
+            let mut transaction = caller.begin().await?;
+            let spot = Spot::Message {
+                message: Message::COMMAND_COMPLETE,
+                nth,
+                place,
+            };
+            let end = End::Close;
+            on.control.for_present(Fault::Cut { spot, end });
+
+            let cut = on.store.append_in(&mut transaction, &call).await;
+
+            assert_eq!(cut.unwrap_err().class(), ErrorClass::Transient, "{spot:?}");
+            drop(transaction);
+            on.control.heal();
+        }
+    }
+    assert_eq!(on.direct.get_run(&run("run")).await?.head, 1);
     on.assert_whole().await;
     Ok(())
 }

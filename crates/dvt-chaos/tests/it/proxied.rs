@@ -21,7 +21,8 @@ pub(crate) struct Proxied {
     pub(crate) schema: TestSchema,
     /// The clock of both stores.
     pub(crate) clock: ClockShift,
-    settings: PostgresSettings,
+    /// Those of the store behind the proxy.
+    pub(crate) settings: PostgresSettings,
     connections: u32,
     name: String,
     _proxy: Proxy,
