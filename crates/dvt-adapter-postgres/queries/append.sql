@@ -3,7 +3,7 @@
 -- The rows tell each request's verdict, once at least, and the stored events of known keys: those that say what was sent as
 -- arrays, each of the others in a row.
 --   missing, pruned       nothing written
---   duplicates            all keys known
+--   duplicates            all keys known: nothing written, and no head locked unless the server waits for a standby
 --   conflict              a key is new, and the head is not the expected one
 --   partial               some keys known: nothing written, the caller asks again with the others
 --   overflow              the numbers would not fit
@@ -12,27 +12,13 @@
 -- $1 tenant ids, $2 run ids, $3 expected heads (NULL: any; -1: none, only look), $4 for each request six digits: the status
 -- after it by the status before it; $5 how many events come before its own, $6 how many are its own. $7 the events' request
 -- numbers, $8-$14 their columns. $15 clock shift in microseconds.
-WITH request AS MATERIALIZED (
-    SELECT r.request_no, r.tenant_id, r.run_id, r.expected, r.status_after, r.events_before, r.events,
-           head.last_seq, head.pruned_at,
-           -- What this statement's snapshot sees: less than the locked head if the lock had to be waited for.
-           seen.last_seq AS seen_seq,
-           head.last_persisted_at,
-           clock_timestamp() + $15::bigint * interval '1 microsecond' AS now
-    FROM (
-        SELECT *
-        FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[])
-            WITH ORDINALITY AS given (tenant_id, run_id, expected, status_after, events_before, events, request_no)
-        ORDER BY given.tenant_id COLLATE "C", given.run_id COLLATE "C"
-    ) AS r
+WITH given AS MATERIALIZED (
+    SELECT r.*, seen.last_seq AS seen_seq, seen.pruned_at AS seen_pruned_at, seen.last_persisted_at AS seen_persisted_at
+    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[])
+        WITH ORDINALITY AS r (tenant_id, run_id, expected, status_after, events_before, events, request_no)
+    -- What this statement's snapshot sees: less than the locked head if the lock has to be waited for.
     LEFT JOIN LATERAL (
         SELECT o.last_seq, o.pruned_at, o.last_persisted_at
-        FROM outbox AS o
-        WHERE o.tenant_id = r.tenant_id AND o.run_id = r.run_id
-        FOR UPDATE
-    ) AS head ON true
-    LEFT JOIN LATERAL (
-        SELECT o.last_seq
         FROM outbox AS o
         WHERE o.tenant_id = r.tenant_id AND o.run_id = r.run_id
         LIMIT 1
@@ -41,30 +27,57 @@ WITH request AS MATERIALIZED (
 known AS MATERIALIZED (
     SELECT e.request_no, e.event_no, k.*
     FROM unnest($7::bigint[], $12::text[]) WITH ORDINALITY AS e (request_no, idempotency_key, event_no)
-    JOIN request AS q ON q.request_no = e.request_no
+    JOIN given AS q ON q.request_no = e.request_no
     JOIN LATERAL (
         SELECT run_events.run_seq, run_events.event_type, run_events.step_id, run_events.logical_attempt,
                run_events.engine_attempt, run_events.emitted_at, run_events.persisted_at, run_events.payload
         FROM run_events
         WHERE run_events.tenant_id = q.tenant_id AND run_events.run_id = q.run_id
-          AND run_events.idempotency_key = e.idempotency_key
+          -- Not `=`: a server that has never counted takes the primary key's index for as good, and walks the whole run. This
+          -- one has the order that is asked for.
+          AND run_events.idempotency_key BETWEEN e.idempotency_key AND e.idempotency_key
+        ORDER BY run_events.idempotency_key
         LIMIT 1
     ) AS k ON true
+),
+looked AS MATERIALIZED (
+    SELECT g.*, coalesce(found.events, 0) AS known_events,
+           -- All of it is stored, and is as durable as it will be: what this snapshot sees was flushed before it could be
+           -- seen, and there is no standby whose word it may still wait for. Nothing is locked, and nothing written.
+           found.events = g.events AND g.seen_pruned_at IS NULL
+               AND current_setting('synchronous_standby_names') = ''
+               AND current_setting('synchronous_commit') <> 'off' AS is_settled
+    FROM given AS g
+    LEFT JOIN (SELECT known.request_no, count(*) AS events FROM known GROUP BY known.request_no) AS found
+        ON found.request_no = g.request_no
 ),
 judged AS MATERIALIZED (
     SELECT q.*, greatest(q.now, q.last_persisted_at) AS persisted_at,
            CASE
                WHEN q.last_seq IS NULL THEN 'missing'
                WHEN q.pruned_at IS NOT NULL THEN 'pruned'
-               WHEN found.events = q.events THEN 'duplicates'
+               WHEN q.known_events = q.events THEN 'duplicates'
                WHEN q.expected <> q.last_seq THEN 'conflict'
-               WHEN found.events > 0 THEN 'partial'
+               WHEN q.known_events > 0 THEN 'partial'
                WHEN q.last_seq > 9223372036854775807 - q.events THEN 'overflow'
                ELSE 'append'
            END AS verdict
-    FROM request AS q
-    LEFT JOIN (SELECT known.request_no, count(*) AS events FROM known GROUP BY known.request_no) AS found
-        ON found.request_no = q.request_no
+    FROM (
+        SELECT r.request_no, r.tenant_id, r.run_id, r.expected, r.status_after, r.events_before, r.events, r.known_events,
+               r.seen_seq, head.pruned_at,
+               CASE WHEN r.is_settled THEN r.seen_seq ELSE head.last_seq END AS last_seq,
+               CASE WHEN r.is_settled THEN r.seen_persisted_at ELSE head.last_persisted_at END AS last_persisted_at,
+               clock_timestamp() + $15::bigint * interval '1 microsecond' AS now
+        FROM (SELECT * FROM looked AS l ORDER BY l.tenant_id COLLATE "C", l.run_id COLLATE "C") AS r
+        LEFT JOIN LATERAL (
+            SELECT o.last_seq, o.pruned_at, o.last_persisted_at
+            FROM outbox AS o
+            WHERE o.tenant_id = r.tenant_id AND o.run_id = r.run_id AND r.is_settled IS NOT TRUE
+            FOR UPDATE
+        ) AS head ON true
+        -- Above the locks, so that the clock is read after them.
+        OFFSET 0
+    ) AS q
 ),
 sent AS NOT MATERIALIZED (
     SELECT *

@@ -57,6 +57,9 @@ LEFT JOIN unnest($12::text[]) WITH ORDINALITY AS first (idempotency_key, event_n
 LEFT JOIN LATERAL (
     SELECT k.run_seq, k.event_type, k.step_id, k.logical_attempt, k.engine_attempt, k.emitted_at, k.persisted_at, k.payload
     FROM run_events AS k
-    WHERE k.tenant_id = $1 AND k.run_id = $2 AND k.idempotency_key = first.idempotency_key
+    -- As in append.sql: so that this index is taken.
+    WHERE k.tenant_id = $1 AND k.run_id = $2
+      AND k.idempotency_key BETWEEN first.idempotency_key AND first.idempotency_key
+    ORDER BY k.idempotency_key
     LIMIT 1
 ) AS known ON true

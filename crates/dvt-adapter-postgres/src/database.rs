@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool::Runtime;
-use deadpool::managed::{Object, Pool, PoolError};
+use deadpool::managed::{Object, Pool, PoolError, QueueMode};
 use dvt_contracts::ErrorClass;
 use sqlx::PgConnection;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -73,6 +73,7 @@ impl Database {
         let max_size = settings.max_connections() as usize;
         let pool = Pool::builder(Connector { settings })
             .max_size(max_size)
+            .queue_mode(QueueMode::Lifo)
             .recycle_timeout(Some(PING))
             .runtime(Runtime::Tokio1)
             .build();

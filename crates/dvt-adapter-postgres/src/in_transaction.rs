@@ -15,6 +15,7 @@ struct Theirs {
     plan_cache_mode: String,
     enable_seqscan: String,
     enable_bitmapscan: String,
+    enable_sort: String,
     jit: String,
 }
 
@@ -57,6 +58,7 @@ async fn hand_back(connection: &mut PgConnection, theirs: &Theirs) -> sqlx::Resu
         theirs.plan_cache_mode,
         theirs.enable_seqscan,
         theirs.enable_bitmapscan,
+        theirs.enable_sort,
         theirs.jit,
     )
     .fetch_one(connection)

@@ -196,6 +196,8 @@ impl PostgresSettings {
             ("enable_seqscan", "off".to_owned()),
             // A bitmap has no order: a claim would read all that is due and sort it.
             ("enable_bitmapscan", "off".to_owned()),
+            // Of two indexes that seem equal before anybody has counted, the one in the order that is asked for.
+            ("enable_sort", "off".to_owned()),
             ("jit", "off".to_owned()),
             ("default_transaction_isolation", "read committed".to_owned()),
             ("statement_timeout", format!("{statement_timeout}ms")),

@@ -42,7 +42,8 @@ impl PostgresStore {
     /// all.
     ///
     /// The runs stay locked until the transaction ends, and every call that names one of them waits so long: keep it short, and name all runs of a transaction in one call, or
-    /// in the order of their keys. The transaction's settings are put back before the reply, its `search_path` among them.
+    /// in the order of their keys. The transaction's settings are put back before the reply, its `search_path` among them; only
+    /// `synchronous_commit = off` becomes `on`, since a log that others can read has to be durable.
     /// After an error, or if the future was dropped, the transaction must be rolled back.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use crate::BoxError;
 use crate::event::{Events, run};
 use crate::ground::{Ground, Table};
 use crate::report::{Bar, Ratio, Report};
-use crate::rounds::{Scale, duel, median, rate};
+use crate::rounds::{Scale, duel, rate};
 
 mod bulk;
 mod crew;
@@ -20,6 +20,7 @@ mod raw;
 mod seed;
 
 use self::bulk::Bulk;
+use self::crew::{Baseline, Crew};
 use self::raw::Raw;
 use self::seed::Seed;
 
@@ -36,10 +37,11 @@ pub(crate) async fn measure(
     report: &mut Report,
 ) -> Result<(), BoxError> {
     one_caller(ground, scale, report).await?;
-    let best = best_raw(ground, scale).await?;
-    many_callers(ground, scale, best, report).await?;
-    seed_algorithm(ground, scale, report).await?;
-    hot_run(ground, scale, best, report).await?;
+    let mut raw = Crew::<Raw>::best(ground, scale).await?;
+    against(ground, scale, &mut raw, DISTINCT, report).await?;
+    against(ground, scale, &mut raw, HOT, report).await?;
+    let mut seed = Crew::<Seed>::best(ground, scale).await?;
+    against(ground, scale, &mut seed, SEED, report).await?;
     batches(ground, scale, report).await?;
     replay(ground, scale, report).await
 }
@@ -99,7 +101,7 @@ async fn one_caller(ground: &Ground, scale: Scale, report: &mut Report) -> Resul
     ground.empty().await?;
     let (store, events) = (ground.store(1).await?, Events::new()?);
     let count = scale.events;
-    let mut raw = Raw::connect(ground, 1).await?;
+    let mut raw = Crew::<Raw>::connect(ground, 1).await?;
     let duel = duel(
         scale,
         async |round| rate(count, raw.append(round, count)).await,
@@ -122,27 +124,6 @@ async fn one_caller(ground: &Ground, scale: Scale, report: &mut Report) -> Resul
     Ok(())
 }
 
-/// The number of connections with which the hand-written transaction is fastest.
-async fn best_raw(ground: &Ground, scale: Scale) -> Result<usize, BoxError> {
-    ground.empty().await?;
-    let mut best = (0, 0.0);
-    let mut round = 0;
-    for connections in [1, 8, 32] {
-        let mut raw = Raw::connect(ground, connections).await?;
-        let mut rates = Vec::new();
-        for _ in 0..3 {
-            rates.push(rate(scale.events, raw.append(round, scale.events)).await?);
-            round += 1;
-        }
-        let rate = median(rates);
-        eprintln!("raw with {connections} connections: {rate:.0} events/s");
-        if rate > best.1 {
-            best = (connections, rate);
-        }
-    }
-    Ok(best.0)
-}
-
 /// What a group commit over the store does with 64 callers.
 async fn grouped(
     ground: &Ground,
@@ -161,20 +142,49 @@ fn shared_out(events: u64) -> u64 {
     events / CALLERS * CALLERS
 }
 
-async fn many_callers(
+/// A group commit with 64 callers, and how much faster it has to be than a baseline.
+#[derive(Debug, Clone, Copy)]
+struct Grouped {
+    key: &'static str,
+    what: &'static str,
+    bar: f64,
+    /// How many runs the callers append to.
+    runs: u64,
+}
+
+const DISTINCT: Grouped = Grouped {
+    key: "append_64_callers_vs_raw_best",
+    what: "64 callers, distinct runs, GroupCommit vs best raw, events/s",
+    bar: 3.0,
+    runs: CALLERS,
+};
+const HOT: Grouped = Grouped {
+    key: "append_hot_run_vs_raw_best",
+    what: "64 callers, one hot run, GroupCommit vs best raw, events/s",
+    bar: 2.0,
+    runs: 1,
+};
+const SEED: Grouped = Grouped {
+    key: "append_64_callers_vs_seed_algorithm",
+    what: "64 callers, distinct runs, GroupCommit vs seed algorithm, events/s",
+    bar: 10.0,
+    runs: CALLERS,
+};
+
+async fn against<B: Baseline>(
     ground: &Ground,
     scale: Scale,
-    best: usize,
+    baseline: &mut Crew<B>,
+    contest: Grouped,
     report: &mut Report,
 ) -> Result<(), BoxError> {
     ground.empty().await?;
     let store = ground.store(8).await?;
-    let count = shared_out(4 * scale.events);
-    let mut raw = Raw::connect(ground, best).await?;
+    let count = shared_out(8 * scale.events);
     let duel = duel(
         scale,
-        async |round| rate(count, raw.append(round, count)).await,
-        async |round| grouped(ground, &store, round, count, CALLERS).await,
+        async |round| rate(count, baseline.append(round, count)).await,
+        async |round| grouped(ground, &store, round, count, contest.runs).await,
     )
     .await?;
     let all = count * (scale.rounds as u64 + 1);
@@ -182,65 +192,9 @@ async fn many_callers(
     ground.expect(Table::Raw, all).await?;
     report.ratio(Ratio {
         group: "append",
-        key: "append_64_callers_vs_raw_best",
-        what: "64 callers, distinct runs, GroupCommit vs best raw, events/s",
-        bar: Bar::AtLeast(3.0),
-        duel,
-    });
-    Ok(())
-}
-
-async fn seed_algorithm(
-    ground: &Ground,
-    scale: Scale,
-    report: &mut Report,
-) -> Result<(), BoxError> {
-    ground.empty().await?;
-    let store = ground.store(8).await?;
-    let count = shared_out(2 * scale.events);
-    let mut seed = Seed::connect(ground, 32).await?;
-    let duel = duel(
-        scale,
-        async |round| rate(count, seed.append(round, count)).await,
-        async |round| grouped(ground, &store, round, count, CALLERS).await,
-    )
-    .await?;
-    let all = count * (scale.rounds as u64 + 1);
-    ground.expect(Table::Ours, all).await?;
-    ground.expect(Table::Raw, all).await?;
-    report.ratio(Ratio {
-        group: "append",
-        key: "append_64_callers_vs_seed_algorithm",
-        what: "64 callers, distinct runs, GroupCommit vs seed algorithm, events/s",
-        bar: Bar::AtLeast(10.0),
-        duel,
-    });
-    Ok(())
-}
-
-async fn hot_run(
-    ground: &Ground,
-    scale: Scale,
-    best: usize,
-    report: &mut Report,
-) -> Result<(), BoxError> {
-    ground.empty().await?;
-    let store = ground.store(8).await?;
-    let count = shared_out(4 * scale.events);
-    let mut raw = Raw::connect(ground, best).await?;
-    let duel = duel(
-        scale,
-        async |round| rate(count, raw.append(round, count)).await,
-        async |round| grouped(ground, &store, round, count, 1).await,
-    )
-    .await?;
-    let all = count * (scale.rounds as u64 + 1);
-    ground.expect(Table::Ours, all).await?;
-    report.ratio(Ratio {
-        group: "append",
-        key: "append_hot_run_vs_raw_best",
-        what: "64 callers, one hot run, GroupCommit vs best raw, events/s",
-        bar: Bar::AtLeast(2.0),
+        key: contest.key,
+        what: contest.what,
+        bar: Bar::AtLeast(contest.bar),
         duel,
     });
     Ok(())
@@ -286,17 +240,18 @@ async fn batches(ground: &Ground, scale: Scale, report: &mut Report) -> Result<(
 
 async fn replay(ground: &Ground, scale: Scale, report: &mut Report) -> Result<(), BoxError> {
     ground.empty().await?;
-    let store = ground.store(1).await?;
+    // As if they were two processes: that the one meets known keys is no hint to the other.
+    let (first, again) = (ground.store(1).await?, ground.store(1).await?);
     let count = 10 * scale.events;
     let duel = duel(
         scale,
         async |round| {
-            let run = runs(ground, &store, round, 1).await?.remove(0);
-            rate(count, in_batches(&store, &run, count)).await
+            let run = runs(ground, &first, round, 1).await?.remove(0);
+            rate(count, in_batches(&first, &run, count)).await
         },
         async |round| {
             let run = run(&format!("round-{round}-run-0"))?;
-            rate(count, in_batches(&store, &run, count)).await
+            rate(count, in_batches(&again, &run, count)).await
         },
     )
     .await?;

@@ -15,6 +15,7 @@ trials![
     a_commit_keeps_the_rows_of_both,
     after_a_rollback_nothing_is_there,
     the_callers_settings_are_back_in_the_same_transaction,
+    a_commit_that_nobody_would_wait_for_is_waited_for,
     a_refusal_leaves_the_transaction_usable,
     several_requests_are_answered_one_after_another,
     an_aborted_transaction_is_an_error,
@@ -127,6 +128,28 @@ async fn the_callers_settings_are_back_in_the_same_transaction() -> Outcome {
     }
     assert_eq!(shop.head(&shop.runs[0]).await, appended);
     shop.assert_in_order().await;
+    Ok(())
+}
+
+/// Known events are answered without a wait, so what can be seen of the log has to be durable.
+async fn a_commit_that_nobody_would_wait_for_is_waited_for() -> Outcome {
+    let shop = Shop::open().await;
+    for (before, after) in [("off", "on"), ("local", "local"), ("on", "on")] {
+        let mut transaction = shop.pool.begin().await?;
+        let set = format!("SET LOCAL synchronous_commit = {before}");
+        transaction.execute(AssertSqlSafe(set)).await?;
+
+        append_one(
+            &shop,
+            &mut transaction,
+            request(&shop.runs[0], note(before)),
+        )
+        .await?;
+
+        assert_eq!(setting(&mut transaction, "synchronous_commit").await, after);
+        transaction.commit().await?;
+    }
+    assert_eq!(shop.head(&shop.runs[0]).await, 3);
     Ok(())
 }
 

@@ -110,19 +110,24 @@ fn leases(count: usize) -> String {
     )
 }
 
+/// `ARRAY[…]` of one number for each number.
+fn numbers(numbers: impl Iterator<Item = usize>) -> String {
+    let digits: Vec<String> = numbers.map(|number| number.to_string()).collect();
+    format!("ARRAY[{}]", digits.join(","))
+}
+
 /// An append of so many events to each of so many runs.
 fn append(requests: usize, events: usize) -> String {
     let all = requests * events;
-    let request_nos: Vec<String> = (0..all)
-        .map(|event| (event / events + 1).to_string())
-        .collect();
     format!(
-        "{}, {}, {}, {}, ARRAY[{}], {}, {}, {}, {}, {}, {}, {}, 0",
+        "{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, 0",
         tenants(requests),
         runs(requests),
         same("NULL", requests, "bigint"),
         same("'123456'", requests, "text"),
-        request_nos.join(","),
+        numbers((0..requests).map(|request| request * events)),
+        same(&events.to_string(), requests, "bigint"),
+        numbers((0..all).map(|event| event / events + 1)),
         same("'Note'", all, "text"),
         same("NULL", all, "text"),
         same("1", all, "bigint"),
@@ -137,6 +142,15 @@ fn append(requests: usize, events: usize) -> String {
 pub(crate) fn statements() -> Vec<Hot> {
     let (tenant, run) = BIG;
     let one = "'t4', 'r00004'";
+    let known = format!(
+        "ARRAY['{tenant}'], ARRAY['{run}'], ARRAY[NULL::bigint], ARRAY['123456'], ARRAY[0], ARRAY[1], ARRAY[1], \
+         ARRAY['Note'], ARRAY[NULL], ARRAY[1], ARRAY[1], ARRAY['k77777'], ARRAY['2026-01-02'::timestamptz], \
+         ARRAY['{{\"row\": 1}}'], 0"
+    );
+    let known_first = format!(
+        "'{tenant}', '{run}', 'p', 'e', 'p', '1', 'Pending', \
+         ARRAY['Note'], ARRAY[NULL], ARRAY[1], ARRAY[1], ARRAY['k77777'], ARRAY['2026-01-02'::timestamptz], ARRAY['{{}}'], 0"
+    );
     let note = "ARRAY['Note'], ARRAY[NULL], ARRAY[1], ARRAY[1], ARRAY['k1'], ARRAY['2026-01-02'::timestamptz], ARRAY['{}']";
     let delivered =
         "UPDATE outbox SET delivered_seq = last_seq, due_at = NULL, pending_since = NULL \
@@ -148,12 +162,29 @@ pub(crate) fn statements() -> Vec<Hot> {
     );
     vec![
         one_run("append", "one event", &append(1, 1)).writes(2),
+        // Among a hundred thousand: by its key, not along the run.
+        one_run("append", "a known event of a long run", &known),
         // Each new row costs its place in a table and two indexes.
         one_run("append", "a thousand events of one run", &append(1, 1_000))
             .writes(1001)
             .within(25_000, 200.0),
         one_run(
             "append",
+            "one event to each of a thousand runs",
+            &append(1_000, 1),
+        )
+        .writes(2000)
+        .within(60_000, 200.0),
+        one_run("append_new", "one event", &append(1, 1)).writes(2),
+        one_run(
+            "append_new",
+            "a thousand events of one run",
+            &append(1, 1_000),
+        )
+        .writes(1001)
+        .within(25_000, 200.0),
+        one_run(
+            "append_new",
             "one event to each of a thousand runs",
             &append(1_000, 1),
         )
@@ -171,6 +202,7 @@ pub(crate) fn statements() -> Vec<Hot> {
             &format!("{one}, 'p', 'e', 'p', '1', 'Pending', {note}, 0"),
         )
         .writes(1),
+        one_run("bootstrap", "a long run that is there", &known_first).writes(1),
         one_run(
             "claim",
             "one run, one event",

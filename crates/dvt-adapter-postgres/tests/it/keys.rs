@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use dvt_adapter_postgres::{PostgresStore, migrate};
-use dvt_conformance::fixture::{note, run};
+use dvt_conformance::fixture::{note, notes, run};
 use dvt_conformance::{CASES, Harness, async_trait, evaluate};
 use dvt_contracts::{
-    AppendOutcome, AppendRequest, BoxError, ErrorClass, RunStateStore as _, RunStateStoreExt as _,
-    Store,
+    AppendOutcome, AppendRequest, BoxError, ErrorClass, RunEvent, RunStateStore as _,
+    RunStateStoreExt as _, Store,
 };
 use sqlx::Executor as _;
 use tokio::sync::Barrier;
@@ -21,6 +21,8 @@ use crate::trial::{Outcome, trials};
 trials![
     a4_sixty_four_clients_with_one_key_store_one_event,
     a7_retries_after_lost_replies_get_the_same_event_for_ever,
+    a_replay_waits_for_nobody,
+    one_known_key_among_many_new_ones_costs_nobody_an_event,
     a11_a_linguistic_collation_of_the_database_changes_nothing,
     a11_every_key_column_is_compared_as_bytes,
 ];
@@ -177,6 +179,67 @@ async fn a11_a_linguistic_collation_of_the_database_changes_nothing() -> Outcome
     }
     assert!(played > 12, "{played} cases");
     drop(there);
+    Ok(())
+}
+
+/// Where no standby is waited for, what can be seen is as durable as it will be.
+async fn a_replay_waits_for_nobody() -> Outcome {
+    let ground = Ground::new().await;
+    let run = ground.bootstrap("run").await;
+    let first = ground.append(&run, notes(1, 3)).await?;
+    // The first repetition finds out that keys are known.
+    ground.append(&run, notes(1, 3)).await?;
+    let mut other = ground.connection().await;
+    other
+        .execute("BEGIN; SELECT FROM outbox FOR UPDATE")
+        .await?;
+
+    let again = ground.append(&run, notes(1, 3)).await?;
+
+    let stored = |outcome: &AppendOutcome| -> Vec<RunEvent> {
+        let events = outcome.events.iter();
+        events.map(|event| event.stored.clone()).collect()
+    };
+    assert_eq!(stored(&again), stored(&first));
+    assert_eq!(again.head, 3);
+    assert!(again.events.iter().all(|event| event.is_duplicate()));
+    other.execute("ROLLBACK").await?;
+    Ok(())
+}
+
+/// Requests that go together, of which one is a repetition: the statement that looks for no keys is refused, and nothing of it
+/// is there twice or missing.
+async fn one_known_key_among_many_new_ones_costs_nobody_an_event() -> Outcome {
+    let ground = Ground::new().await;
+    let mut runs = Vec::new();
+    for number in 0..20 {
+        runs.push(ground.bootstrap(&format!("run-{number:02}")).await);
+    }
+    ground.append(&runs[7], notes(1, 2)).await?;
+    // One store that has never met a known key, and one that has.
+    for round in 0..2 {
+        let first = 3 * round + 3;
+        let requests: Vec<AppendRequest> = runs
+            .iter()
+            .enumerate()
+            .map(|(number, run)| match number {
+                7 => AppendRequest::new(run.clone(), notes(1, first)),
+                _ => AppendRequest::new(run.clone(), notes(first - 2, first)),
+            })
+            .collect();
+
+        let replies = ground.store.append_batch(&requests).await?;
+
+        for (number, reply) in replies.into_iter().enumerate() {
+            let reply = reply?;
+            let new = reply.events.iter().filter(|event| !event.is_duplicate());
+            assert_eq!(reply.head, first as u64, "run {number}");
+            assert_eq!(new.count(), if number == 7 && round == 0 { 1 } else { 3 });
+        }
+    }
+    for run in &runs {
+        assert_eq!(ground.log(run).await, [1, 2, 3, 4, 5, 6]);
+    }
     Ok(())
 }
 

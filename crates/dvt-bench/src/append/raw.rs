@@ -1,14 +1,13 @@
 use sqlx::{Connection as _, PgConnection};
 
-use super::crew::{Crew, Share};
+use super::crew::{Baseline, Share};
 use crate::BoxError;
 use crate::event::PAYLOAD;
-use crate::ground::Ground;
 
 /// The smallest transaction that stores an event and an outbox row, written by hand: `BEGIN; INSERT; INSERT; COMMIT`.
 /// Nobody checks for duplicates, and the caller has to know the number.
 #[derive(Debug)]
-pub(super) struct Raw(Crew);
+pub(super) enum Raw {}
 
 pub(super) const INSERT_EVENT: &str = "
     INSERT INTO raw_events (tenant_id, run_id, run_seq, event_type, step_id, logical_attempt, engine_attempt,
@@ -18,42 +17,34 @@ pub(super) const INSERT_EVENT: &str = "
 pub(super) const INSERT_OUTBOX: &str =
     "INSERT INTO raw_outbox (tenant_id, run_id, run_seq, due_at) VALUES ('bench', $1, $2, now())";
 
-impl Raw {
-    /// With so many connections, which are held.
-    pub(super) async fn connect(ground: &Ground, count: usize) -> Result<Self, BoxError> {
-        Ok(Self(Crew::connect(ground, count).await?))
-    }
+impl Baseline for Raw {
+    const NAME: &'static str = "raw";
 
-    /// Stores that many events, each connection its share, into a run of its own.
-    pub(super) async fn append(&mut self, round: usize, count: u64) -> Result<(), BoxError> {
-        self.0.work(round, count, worker).await
+    async fn work(share: Share) -> Result<PgConnection, BoxError> {
+        let Share {
+            mut connection,
+            run,
+            count,
+        } = share;
+        let size = i64::try_from(PAYLOAD.len())?;
+        for seq in 1..=i64::try_from(count)? {
+            let mut transaction = connection.begin().await?;
+            sqlx::query(INSERT_EVENT)
+                .bind(&run)
+                .bind(seq)
+                .bind(format!("model.shop.step_{}", seq % 100))
+                .bind(format!("{seq:064}"))
+                .bind(PAYLOAD)
+                .bind(size)
+                .execute(&mut *transaction)
+                .await?;
+            sqlx::query(INSERT_OUTBOX)
+                .bind(&run)
+                .bind(seq)
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+        }
+        Ok(connection)
     }
-}
-
-async fn worker(share: Share) -> Result<PgConnection, BoxError> {
-    let Share {
-        mut connection,
-        run,
-        count,
-    } = share;
-    let size = i64::try_from(PAYLOAD.len())?;
-    for seq in 1..=i64::try_from(count)? {
-        let mut transaction = connection.begin().await?;
-        sqlx::query(INSERT_EVENT)
-            .bind(&run)
-            .bind(seq)
-            .bind(format!("model.shop.step_{}", seq % 100))
-            .bind(format!("{seq:064}"))
-            .bind(PAYLOAD)
-            .bind(size)
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query(INSERT_OUTBOX)
-            .bind(&run)
-            .bind(seq)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-    }
-    Ok(connection)
 }

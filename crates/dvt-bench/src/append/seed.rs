@@ -1,14 +1,13 @@
 use sqlx::{Connection as _, PgConnection};
 
-use super::crew::{Crew, Share};
+use super::crew::{Baseline, Share};
 use super::raw::INSERT_OUTBOX;
 use crate::BoxError;
 use crate::event::PAYLOAD;
-use crate::ground::Ground;
 
 /// What DVT replaces: an advisory lock on the run, `MAX(run_seq) + 1`, insert or select by the key, an insert into the outbox.
 #[derive(Debug)]
-pub(super) struct Seed(Crew);
+pub(super) enum Seed {}
 
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('bench|' || $1, 0))";
 
@@ -21,53 +20,45 @@ const INSERT: &str = "
     VALUES ('bench', $1, $2, 'StepReported', $3, 1, 1, $4, now(), now(), $5::text::json, $6)
     ON CONFLICT (tenant_id, run_id, idempotency_key) DO NOTHING";
 
-impl Seed {
-    /// With so many connections, which are held.
-    pub(super) async fn connect(ground: &Ground, count: usize) -> Result<Self, BoxError> {
-        Ok(Self(Crew::connect(ground, count).await?))
-    }
+impl Baseline for Seed {
+    const NAME: &'static str = "seed algorithm";
 
-    /// Stores that many events, each connection its share, into a run of its own.
-    pub(super) async fn append(&mut self, round: usize, count: u64) -> Result<(), BoxError> {
-        self.0.work(round, count, worker).await
-    }
-}
-
-async fn worker(share: Share) -> Result<PgConnection, BoxError> {
-    let Share {
-        mut connection,
-        run,
-        count,
-    } = share;
-    let size = i64::try_from(PAYLOAD.len())?;
-    for number in 1..=count {
-        let mut transaction = connection.begin().await?;
-        sqlx::query(LOCK)
-            .bind(&run)
-            .execute(&mut *transaction)
-            .await?;
-        let last: i64 = sqlx::query_scalar(LAST)
-            .bind(&run)
-            .fetch_one(&mut *transaction)
-            .await?;
-        let inserted = sqlx::query(INSERT)
-            .bind(&run)
-            .bind(last + 1)
-            .bind(format!("model.shop.step_{}", number % 100))
-            .bind(format!("{number:064}"))
-            .bind(PAYLOAD)
-            .bind(size)
-            .execute(&mut *transaction)
-            .await?;
-        // A key that is known would be selected here; there is none in this measurement.
-        if inserted.rows_affected() == 1 {
-            sqlx::query(INSERT_OUTBOX)
+    async fn work(share: Share) -> Result<PgConnection, BoxError> {
+        let Share {
+            mut connection,
+            run,
+            count,
+        } = share;
+        let size = i64::try_from(PAYLOAD.len())?;
+        for number in 1..=count {
+            let mut transaction = connection.begin().await?;
+            sqlx::query(LOCK)
                 .bind(&run)
-                .bind(last + 1)
                 .execute(&mut *transaction)
                 .await?;
+            let last: i64 = sqlx::query_scalar(LAST)
+                .bind(&run)
+                .fetch_one(&mut *transaction)
+                .await?;
+            let inserted = sqlx::query(INSERT)
+                .bind(&run)
+                .bind(last + 1)
+                .bind(format!("model.shop.step_{}", number % 100))
+                .bind(format!("{number:064}"))
+                .bind(PAYLOAD)
+                .bind(size)
+                .execute(&mut *transaction)
+                .await?;
+            // A key that is known would be selected here; there is none in this measurement.
+            if inserted.rows_affected() == 1 {
+                sqlx::query(INSERT_OUTBOX)
+                    .bind(&run)
+                    .bind(last + 1)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            transaction.commit().await?;
         }
-        transaction.commit().await?;
+        Ok(connection)
     }
-    Ok(connection)
 }
