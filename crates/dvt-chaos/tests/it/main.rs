@@ -1,5 +1,8 @@
 //! The proxy, and a store behind it, on a real server:
 //! `DVT_PG_INTEGRATION=1 DATABASE_URL=postgres://… cargo test -p dvt-chaos --test it`.
+//!
+//! Five operations are cut at every byte of both directions, and every statement just before and just after its
+//! `CommandComplete`. The error never says less than what may have happened, and a repetition has the effect once.
 #![expect(
     clippy::expect_used,
     clippy::panic,
