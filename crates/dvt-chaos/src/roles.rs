@@ -14,6 +14,8 @@ use std::path::PathBuf;
 
 pub(crate) use self::backing::{Backing, Url};
 use self::order::Orders;
+#[cfg(feature = "planted")]
+pub(crate) use self::scribe_sink::ScribeSink;
 use crate::BoxError;
 use crate::pen::Pen;
 

@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) freezes_long: bool,
     /// A bug that is planted.
     pub(crate) planted: Option<String>,
+    /// Everything is delivered so soon after the last fault.
+    pub(crate) drained_within: Duration,
     /// What the campaign must reach, lest it say nothing.
     pub(crate) bars: Option<Bars>,
 }
@@ -98,6 +100,7 @@ impl Plan {
                 promotes: true,
                 freezes_long: minutes >= 5.0,
                 planted: None,
+                drained_within: Duration::from_secs(60),
                 bars: Some(Bars::scaled(span)),
             },
             StoreKind::Sqlite => Self {
@@ -113,6 +116,7 @@ impl Plan {
                 promotes: false,
                 freezes_long: false,
                 planted: None,
+                drained_within: Duration::from_secs(60),
                 bars: None,
             },
         }

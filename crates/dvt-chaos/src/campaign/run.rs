@@ -34,8 +34,6 @@ const PROXIES: usize = 4;
 const AT_ONCE: usize = 3;
 /// Writers settle what they began by then.
 const SETTLED_WITHIN: Duration = Duration::from_secs(40);
-/// Everything is delivered so soon after the last fault.
-const DRAINED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Runs it, and removes everything but the evidence of what it found.
 pub(crate) async fn run(plan: &Plan) -> Result<Report, BoxError> {
@@ -294,7 +292,7 @@ impl<'a> Campaign<'a> {
         }
         let pending = loop {
             let pending = self.pending().await?;
-            if pending == 0 || healed.elapsed() > DRAINED_WITHIN {
+            if pending == 0 || healed.elapsed() > self.plan.drained_within {
                 break pending;
             }
             sleep(Duration::from_millis(50)).await;
@@ -365,7 +363,7 @@ impl<'a> Campaign<'a> {
             let facts = Facts::read(BufReader::with_capacity(1 << 20, history))?;
             let terms = Terms {
                 max_attempts: MAX_ATTEMPTS.into(),
-                drained_within: DRAINED_WITHIN,
+                drained_within: plan.drained_within,
             };
             let verdict = checker::check(&facts, &last, terms);
             let outcomes = checker::outcomes(&facts, &last);

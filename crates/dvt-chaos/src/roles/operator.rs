@@ -32,6 +32,7 @@ pub(crate) async fn run(
         pen: pen.lane("pruner"),
         dice,
         after: None,
+        begun: Vec::new(),
     };
     while orders.now() < Order::Stop {
         let works = orders.now() == Order::Work;

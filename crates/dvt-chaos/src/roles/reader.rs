@@ -24,7 +24,7 @@ pub(crate) async fn run(
     orders: Orders,
 ) -> Result<(), BoxError> {
     #[cfg(feature = "planted")]
-    let store = crate::planted::reader_store(station, store);
+    let store = crate::planted::reader_store(station, store).await?;
     let mut reader = Reader {
         store,
         pen,
