@@ -187,7 +187,7 @@ impl<'a> Campaign<'a> {
             *done.entry(kind).or_default() += 1;
             let most = if kind.is_alone() { 0 } else { AT_ONCE };
             while under_way.len() > most || (most == 0 && !under_way.is_empty()) {
-                self.ended(under_way.join_next().await);
+                under_way.join_next().await;
             }
             if kind.is_alone() {
                 self.alone(kind).await?;
@@ -197,13 +197,13 @@ impl<'a> Campaign<'a> {
                 let (arena, pen, number) = (self.arena.clone(), self.pen.clone(), self.number());
                 let mut dice = Dice::of(plan.seed, &[2, number]);
                 under_way.spawn(async move {
-                    (kind, perform(&arena, &pen, number, kind, &mut dice).await)
+                    if let Err(error) = perform(&arena, &pen, number, kind, &mut dice).await {
+                        eprintln!("{}: {error}", kind.name());
+                    }
                 });
             }
         }
-        while let Some(ended) = under_way.join_next().await {
-            self.ended(Some(ended));
-        }
+        while under_way.join_next().await.is_some() {}
         sleep((begun + span).saturating_duration_since(Instant::now())).await;
         self.failures.extend(self.arena.crew.deserters());
         Ok(())
@@ -212,17 +212,6 @@ impl<'a> Campaign<'a> {
     fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
-    }
-
-    fn ended(
-        &mut self,
-        ended: Option<Result<(Kind, Result<(), BoxError>), tokio::task::JoinError>>,
-    ) {
-        match ended {
-            Some(Ok((kind, Err(error)))) => eprintln!("{}: {error}", kind.name()),
-            Some(Err(error)) => eprintln!("nemesis: {error}"),
-            _ => {}
-        }
     }
 
     /// A fault of the whole server. If that does not come back, the campaign is over.

@@ -6,7 +6,7 @@ use dvt_contracts::EventType;
 use crate::fingerprint;
 use crate::history::{
     Answer, Arrival, Call, Claimed, Entry, FailAnswer, FaultMark, Health, Held, LeaseAnswer,
-    NewEvent, OperatorAct, OperatorAnswer, Record, Reply, StoredEvent,
+    NewEvent, OperatorAct, Record, Reply, StoredEvent,
 };
 
 /// No end is known: whoever began it is gone.
@@ -118,13 +118,12 @@ pub(crate) enum EndingOutcome {
     Unknown,
 }
 
+/// What an operator did, or may have done.
 #[derive(Debug)]
 pub(crate) struct Operation {
     pub(crate) begin: u64,
     pub(crate) end: u64,
     pub(crate) act: OperatorAct,
-    /// `None` if nobody knows whether it happened.
-    pub(crate) answer: Option<OperatorAnswer>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -370,18 +369,10 @@ impl Reader {
             }
             Call::Prune { .. } => {}
             Call::Operate { run, act } => {
-                let answer = match reply {
-                    Reply::Operated(answer) => Some(answer),
-                    Reply::Unknown(_) => None,
-                    _ => return,
-                };
-                let operation = Operation {
-                    begin,
-                    end,
-                    act,
-                    answer,
-                };
-                self.run(&run).operations.push(operation);
+                if matches!(reply, Reply::Operated(_) | Reply::Unknown(_)) {
+                    let operation = Operation { begin, end, act };
+                    self.run(&run).operations.push(operation);
+                }
             }
         }
     }

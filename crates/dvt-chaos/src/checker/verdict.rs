@@ -41,8 +41,4 @@ impl Verdict {
     pub(crate) fn broken(&self) -> &BTreeMap<Invariant, Breaches> {
         &self.broken
     }
-
-    pub(crate) fn holds(&self) -> bool {
-        self.broken.is_empty()
-    }
 }

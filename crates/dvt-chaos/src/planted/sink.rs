@@ -16,7 +16,7 @@ pub(super) struct PlantedSink {
 
 /// About one event of so many.
 fn is_one_of(many: u64, event: &RunEvent) -> bool {
-    fingerprint::key(event.event.idempotency_key().as_str()) % many == 0
+    fingerprint::key(event.event.idempotency_key().as_str()).is_multiple_of(many)
 }
 
 #[async_trait]

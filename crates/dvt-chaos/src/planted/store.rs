@@ -38,7 +38,9 @@ impl PlantedStore {
     }
 
     fn is_one_of(&self, many: u64) -> bool {
-        self.calls.fetch_add(1, Ordering::Relaxed) % many == 0
+        self.calls
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(many)
     }
 
     /// The reply that there would be if everything had been appended where the run ended last.
@@ -129,7 +131,7 @@ const CHARGE: &str = "UPDATE dvt.outbox SET attempts = attempts + 1 \
      WHERE tenant_id = $1 AND run_id = $2 AND attempts > 0 AND delivered_seq + 1 = $3 AND parked_at IS NULL";
 const TAKE_LEASES: &str = "UPDATE dvt.outbox SET due_at = clock_timestamp() WHERE lease_expires_at > clock_timestamp() AND due_at IS NOT NULL";
 const PRUNE: &str = "WITH run AS (SELECT tenant_id, run_id FROM dvt.outbox WHERE delivered_seq < last_seq AND parked_at IS NULL \
-     AND pruned_at IS NULL AND tenant_id <> $1 || $2 || $3::text ORDER BY last_seq - delivered_seq DESC LIMIT 1) \
+     AND pruned_at IS NULL ORDER BY last_seq - delivered_seq DESC LIMIT 1) \
      UPDATE dvt.outbox AS o SET delivered_seq = last_seq, due_at = NULL, lease_token = NULL, lease_expires_at = NULL, \
      pending_since = NULL, attempts = 0, unfinished_claims = 0, pruned_at = clock_timestamp() \
      FROM run WHERE o.tenant_id = run.tenant_id AND o.run_id = run.run_id";
@@ -237,7 +239,7 @@ impl RunStateStore for PlantedStore {
 
     async fn prune_run(&self, run: &RunKey) -> Result<PruneOutcome, StoreError> {
         if self.has("prunes-pending") {
-            self.past.on_run(PRUNE, run, 0).await;
+            self.past.execute(PRUNE).await;
             self.past.execute(REMOVE).await;
         }
         self.store.prune_run(run).await
