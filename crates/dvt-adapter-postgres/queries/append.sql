@@ -11,15 +11,14 @@
 --
 -- $1 tenant ids, $2 run ids, $3 expected heads (NULL: any; -1: none, only look), $4 for each request six digits: the status
 -- after it by the status before it; $5 how many events come before its own, $6 how many are its own. $7 the events' request
--- numbers, $8 for each the event whose key tells whether to look for its own: if that one is new, this one is taken to be new,
--- too, and the unique index refuses the statement if it is not. $9-$15 their columns. $16 clock shift in microseconds.
+-- numbers, $8-$14 their columns. $15 clock shift in microseconds.
 WITH request AS MATERIALIZED (
     SELECT r.request_no, r.tenant_id, r.run_id, r.expected, r.status_after, r.events_before, r.events,
            head.last_seq, head.pruned_at,
            -- What this statement's snapshot sees: less than the locked head if the lock had to be waited for.
            seen.last_seq AS seen_seq,
            head.last_persisted_at,
-           clock_timestamp() + $16::bigint * interval '1 microsecond' AS now
+           clock_timestamp() + $15::bigint * interval '1 microsecond' AS now
     FROM (
         SELECT *
         FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[])
@@ -39,26 +38,9 @@ WITH request AS MATERIALIZED (
         LIMIT 1
     ) AS seen ON true
 ),
-first AS MATERIALIZED (
-    SELECT e.request_no, e.event_no, k.*
-    FROM unnest($7::bigint[], $8::bigint[], $13::text[]) WITH ORDINALITY AS e (request_no, first_no, idempotency_key, event_no)
-    JOIN request AS q ON q.request_no = e.request_no
-    JOIN LATERAL (
-        SELECT run_events.run_seq, run_events.event_type, run_events.step_id, run_events.logical_attempt,
-               run_events.engine_attempt, run_events.emitted_at, run_events.persisted_at, run_events.payload
-        FROM run_events
-        WHERE run_events.tenant_id = q.tenant_id AND run_events.run_id = q.run_id
-          AND run_events.idempotency_key = e.idempotency_key
-        LIMIT 1
-    ) AS k ON true
-    WHERE e.event_no = e.first_no
-),
 known AS MATERIALIZED (
-    SELECT * FROM first
-    UNION ALL
     SELECT e.request_no, e.event_no, k.*
-    FROM unnest($7::bigint[], $8::bigint[], $13::text[]) WITH ORDINALITY AS e (request_no, first_no, idempotency_key, event_no)
-    JOIN first ON first.event_no = e.first_no
+    FROM unnest($7::bigint[], $12::text[]) WITH ORDINALITY AS e (request_no, idempotency_key, event_no)
     JOIN request AS q ON q.request_no = e.request_no
     JOIN LATERAL (
         SELECT run_events.run_seq, run_events.event_type, run_events.step_id, run_events.logical_attempt,
@@ -68,7 +50,6 @@ known AS MATERIALIZED (
           AND run_events.idempotency_key = e.idempotency_key
         LIMIT 1
     ) AS k ON true
-    WHERE e.event_no <> e.first_no
 ),
 judged AS MATERIALIZED (
     SELECT q.*, greatest(q.now, q.last_persisted_at) AS persisted_at,
@@ -88,7 +69,7 @@ judged AS MATERIALIZED (
 sent AS NOT MATERIALIZED (
     SELECT *
     FROM unnest(
-        $7::bigint[], $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::text[], $14::timestamptz[], $15::text[]
+        $7::bigint[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::timestamptz[], $14::text[]
     ) WITH ORDINALITY AS e (
         request_no, event_type, step_id, logical_attempt, engine_attempt, idempotency_key, emitted_at, payload, event_no
     )

@@ -1,5 +1,6 @@
 //! Appending: requests become groups, groups become statements, verdicts become replies.
 
+mod doubt;
 mod group;
 mod statement;
 
@@ -8,8 +9,9 @@ use std::collections::BTreeMap;
 use dvt_contracts::{AppendError, AppendOutcome, AppendRequest, RunKey};
 use sqlx::PgConnection;
 
+pub(crate) use self::doubt::Doubt;
 use self::group::{Group, Judged};
-use self::statement::{Append, AppendRow};
+use self::statement::{Append, Rows};
 use crate::database::{Call, Database};
 use crate::fault::Fault;
 use crate::statement::Statement as _;
@@ -18,14 +20,27 @@ type Reply = Result<AppendOutcome, AppendError>;
 
 /// Where statements go: to the pool, or into somebody's transaction.
 pub(crate) enum Target<'t> {
-    Pool(&'t Database),
+    Pool(&'t Database, &'t Doubt),
+    /// There a refused statement would be the end of it, so none is risked.
     Transaction(&'t mut PgConnection),
 }
 
 impl Target<'_> {
-    async fn ask(&mut self, call: &Call, statement: &Append<'_>) -> Result<Vec<AppendRow>, Fault> {
+    /// Whether keys are looked for although none is likely to be known.
+    fn doubts(&self) -> bool {
         match self {
-            Self::Pool(database) => database.ask(call, statement).await,
+            Self::Pool(_, doubt) => doubt.is_raised(),
+            Self::Transaction(_) => true,
+        }
+    }
+
+    async fn ask(&mut self, call: &Call, statement: &Append<'_>) -> Result<Rows, Fault> {
+        match self {
+            Self::Pool(database, doubt) => {
+                let rows = database.ask(call, statement).await?;
+                doubt.learn(&rows);
+                Ok(rows)
+            }
             Self::Transaction(connection) => {
                 let rows = statement.execute(connection).await;
                 // Whatever breaks before its commit undoes the transaction.
@@ -75,15 +90,19 @@ pub(crate) async fn append(
         if groups.is_empty() {
             break;
         }
-        // In somebody's transaction a refused statement would be the end of it.
-        let repeatable = matches!(target, Target::Pool(_));
-        let statement = Append::of(groups.values(), clock_shift, repeatable);
+        let looks = target.doubts() || groups.values().any(Group::must_look);
+        let statement = Append::of(groups.values(), clock_shift, looks);
         let rows = target.ask(call, &statement).await?;
         drop(statement);
-        let answers = statement::by_request(rows, groups.len())?;
+        let answers = rows.answers(groups.len())?;
         let mut raced = false;
         for ((run, mut group), answer) in std::mem::take(&mut groups).into_iter().zip(answers) {
             let Some(queue) = queues.get_mut(run) else {
+                continue;
+            };
+            let Some(answer) = answer else {
+                group.was_not_written();
+                groups.insert(run, group);
                 continue;
             };
             match group.judge(answer)? {
@@ -92,7 +111,7 @@ pub(crate) async fn append(
                     wrote,
                 } => {
                     // In a transaction nothing has happened before its commit.
-                    if wrote && matches!(target, Target::Pool(_)) {
+                    if wrote && matches!(target, Target::Pool(..)) {
                         call.had_effect();
                     }
                     let (done, rest) = queue.rest.split_at(answered.len());

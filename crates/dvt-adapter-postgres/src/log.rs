@@ -113,7 +113,7 @@ impl PostgresStore {
         let database = self.database();
         let mut call = database.call();
         let outcome = append::append(
-            Target::Pool(database),
+            Target::Pool(database, self.doubt()),
             &mut call,
             database.clock_shift(),
             requests,

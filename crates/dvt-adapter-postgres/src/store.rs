@@ -3,6 +3,7 @@ use std::sync::Arc;
 use dvt_contracts::{AppendError, AppendOutcome, AppendRequest, StoreError};
 use sqlx::{Postgres, Transaction};
 
+use crate::append::Doubt;
 use crate::connect_error::ConnectError;
 use crate::database::Database;
 use crate::fault::Fault;
@@ -15,6 +16,7 @@ use crate::settings::PostgresSettings;
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
     database: Database,
+    doubt: Arc<Doubt>,
     floor: Arc<Floor>,
     hints: Option<Arc<HintSender>>,
 }
@@ -31,6 +33,7 @@ impl PostgresStore {
         Ok(Self {
             hints: hints.then(|| HintSender::new(database.clone())),
             database,
+            doubt: Arc::default(),
             floor: Arc::default(),
         })
     }
@@ -76,6 +79,10 @@ impl PostgresStore {
 
     pub(crate) fn database(&self) -> &Database {
         &self.database
+    }
+
+    pub(crate) fn doubt(&self) -> &Doubt {
+        &self.doubt
     }
 
     pub(crate) fn floor(&self) -> &Floor {

@@ -6,13 +6,14 @@ use crate::step::Step;
 use crate::workspace::Workspace;
 
 /// The packages with such tests, and the tests' names.
-const TESTS: [(&str, &str); 6] = [
+const TESTS: [(&str, &str); 7] = [
     ("dvt-adapter-postgres", "it"),
     ("dvt-sink-nats", "it"),
     ("dvt-sink-rabbitmq", "it"),
     ("dvt-sink-webhook", "it"),
     ("dvt-cli", "postgres"),
     ("dvt-cli", "relay"),
+    ("dvt-chaos", "it"),
 ];
 
 /// Runs them on servers that are found or started; stops at the first failure.

@@ -23,11 +23,11 @@ pub(super) struct Group<'a> {
     /// The events of distinct keys, first uses, in order.
     events: Vec<&'a Event>,
     places: HashMap<&'a IdempotencyKey, usize>,
-    /// For each of them the first one that its request brought.
-    firsts: Vec<usize>,
     /// What is known of each of them so far.
     known: Vec<Option<RunEvent>>,
     look_only: bool,
+    /// Why not, the keys and the head tell.
+    is_unwritten: bool,
 }
 
 /// What an answer means for a group.
@@ -55,9 +55,9 @@ impl<'a> Group<'a> {
             requests: Vec::new(),
             events: Vec::new(),
             places: HashMap::new(),
-            firsts: Vec::new(),
             known: Vec::new(),
             look_only: false,
+            is_unwritten: false,
         };
         group.push(first);
         // Two uses of one key that say different things are refused, whatever else happens.
@@ -78,7 +78,6 @@ impl<'a> Group<'a> {
     }
 
     fn push(&mut self, request: &'a AppendRequest) {
-        let first = self.events.len();
         for event in &request.events {
             let place = self.events.len();
             if let std::collections::hash_map::Entry::Vacant(entry) =
@@ -86,7 +85,6 @@ impl<'a> Group<'a> {
             {
                 entry.insert(place);
                 self.events.push(event);
-                self.firsts.push(first);
             }
         }
         self.requests.push(request);
@@ -120,27 +118,26 @@ impl<'a> Group<'a> {
             })
     }
 
-    /// The events to be sent: those not known yet. With each of them the place, among them, of the one whose key tells whether
-    /// to look for its own: a request whose first key is new is most likely new as a whole. Where a condition has to be judged,
-    /// all keys are looked for.
-    pub(super) fn unknown(&self) -> impl Iterator<Item = (&'a Event, usize)> {
-        let looks_for_all = self.is_conditional();
-        let mut sent = vec![None; self.events.len()];
-        let mut next = 0;
-        let places = (0..self.events.len()).filter(|place| self.known[*place].is_none());
-        places.map(move |place| {
-            let own = next;
-            next += 1;
-            sent[place] = Some(own);
-            let first = sent[self.firsts[place]].filter(|_| !looks_for_all);
-            (self.events[place], first.unwrap_or(own))
-        })
+    /// The events to be sent: those not known yet.
+    pub(super) fn unknown(&self) -> impl Iterator<Item = &'a Event> {
+        let places = self.events.iter().zip(&self.known);
+        places.filter_map(|(event, known)| known.is_none().then_some(*event))
+    }
+
+    /// Whether the keys have to be looked for, whatever is likely.
+    pub(super) fn must_look(&self) -> bool {
+        self.look_only || self.is_unwritten
+    }
+
+    /// The statement that took the keys to be new wrote nothing of it.
+    pub(super) fn was_not_written(&mut self) {
+        self.is_unwritten = true;
     }
 
     /// For each status before the unknown events, as a digit the status after them.
     pub(super) fn status_after(&self) -> String {
         let after = |status: RunStatus| {
-            let end = self.unknown().fold(status, |status, (event, _)| {
+            let end = self.unknown().fold(status, |status, event| {
                 status_after(status, event.event_type())
             });
             RunStatus::ALL.iter().position(|status| *status == end)

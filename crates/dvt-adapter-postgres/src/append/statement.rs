@@ -8,7 +8,7 @@ use crate::fault::Fault;
 use crate::moment::Moment;
 use crate::statement::Statement;
 
-/// `queries/append.sql`: groups of different runs, in the order of their keys.
+/// `queries/append_new.sql` or `queries/append.sql`: groups of different runs, in the order of their keys.
 #[derive(Debug, Default)]
 pub(super) struct Append<'a> {
     tenant_ids: Vec<&'a str>,
@@ -18,13 +18,27 @@ pub(super) struct Append<'a> {
     events_before: Vec<i64>,
     event_counts: Vec<i64>,
     request_nos: Vec<i64>,
-    /// The numbers of the events whose keys tell whether to look for the others': of each caller's request the first, and of what
-    /// cannot be told from it, or be sent again, each itself.
-    first_nos: Vec<i64>,
     events: EventColumns<'a>,
     clock_shift: i64,
-    /// Whether it was sent before, so that no key is taken to be new unseen.
-    is_repeated: AtomicBool,
+    /// Whether keys are looked for. From the first refusal on they are.
+    looks: AtomicBool,
+}
+
+/// A row of `queries/append_new.sql`.
+#[derive(Debug)]
+pub(super) struct NewRow {
+    request_no: i64,
+    head: i64,
+    persisted_at: Moment,
+}
+
+/// What the server replied.
+#[derive(Debug)]
+pub(super) enum Rows {
+    /// The requests that were written: all keys are new.
+    New(Vec<NewRow>),
+    /// A verdict on each request.
+    Judged(Vec<AppendRow>),
 }
 
 #[derive(Debug)]
@@ -66,18 +80,18 @@ pub(super) struct Answer {
 }
 
 impl<'a> Append<'a> {
-    /// `repeatable`: whether it may be sent again when a key that was taken to be new is not.
+    /// `looks`: whether keys are looked for at once.
     pub(super) fn of<'g>(
         groups: impl Iterator<Item = &'g Group<'a>>,
         clock_shift: i64,
-        repeatable: bool,
+        looks: bool,
     ) -> Self
     where
         'a: 'g,
     {
         let mut statement = Self {
             clock_shift,
-            is_repeated: AtomicBool::new(!repeatable),
+            looks: AtomicBool::new(looks),
             ..Self::default()
         };
         for (request_no, group) in (1..).zip(groups) {
@@ -86,9 +100,8 @@ impl<'a> Append<'a> {
             statement.expected.push(group.expected);
             statement.status_after.push(group.status_after());
             let before = statement.request_nos.len();
-            for (event, first) in group.unknown() {
+            for event in group.unknown() {
                 statement.request_nos.push(request_no);
-                statement.first_nos.push((before + first + 1) as i64);
                 statement.events.push(event);
             }
             let count = statement.request_nos.len() - before;
@@ -109,17 +122,44 @@ impl<'a> Append<'a> {
 
 impl Statement for Append<'_> {
     const WRITES: bool = true;
-    type Reply = Vec<AppendRow>;
+    type Reply = Rows;
 
     async fn execute(&self, connection: &mut PgConnection) -> sqlx::Result<Self::Reply> {
-        let each_itself: Vec<i64>;
-        let first_nos = match self.is_repeated.swap(true, Ordering::Relaxed) {
-            false => &self.first_nos,
-            true => {
-                each_itself = (1..=self.first_nos.len() as i64).collect();
-                &each_itself
-            }
-        };
+        // Sent again, it looks: most likely a key was not new.
+        if self.looks.swap(true, Ordering::Relaxed) {
+            self.judge(connection).await.map(Rows::Judged)
+        } else {
+            self.write(connection).await.map(Rows::New)
+        }
+    }
+}
+
+impl Append<'_> {
+    async fn write(&self, connection: &mut PgConnection) -> sqlx::Result<Vec<NewRow>> {
+        sqlx::query_file_as!(
+            NewRow,
+            "queries/append_new.sql",
+            &self.tenant_ids as _,
+            &self.run_ids as _,
+            &self.expected as _,
+            &self.status_after,
+            &self.events_before,
+            &self.event_counts,
+            &self.request_nos,
+            &self.events.event_types as _,
+            &self.events.step_ids as _,
+            &self.events.logical_attempts,
+            &self.events.engine_attempts,
+            &self.events.idempotency_keys as _,
+            &self.events.emitted_at as _,
+            &self.events.payloads as _,
+            self.clock_shift,
+        )
+        .fetch_all(connection)
+        .await
+    }
+
+    async fn judge(&self, connection: &mut PgConnection) -> sqlx::Result<Vec<AppendRow>> {
         sqlx::query_file_as!(
             AppendRow,
             "queries/append.sql",
@@ -130,7 +170,6 @@ impl Statement for Append<'_> {
             &self.events_before,
             &self.event_counts,
             &self.request_nos,
-            first_nos,
             &self.events.event_types as _,
             &self.events.step_ids as _,
             &self.events.logical_attempts,
@@ -145,18 +184,59 @@ impl Statement for Append<'_> {
     }
 }
 
-/// The rows sorted into one answer for each of so many groups.
-pub(super) fn by_request(rows: Vec<AppendRow>, groups: usize) -> Result<Vec<Answer>, Fault> {
+impl Rows {
+    /// Whether a key was known; nothing if none was looked for.
+    pub(super) fn has_known(&self) -> Option<bool> {
+        let Self::Judged(rows) = self else {
+            return None;
+        };
+        let mut rows = rows.iter();
+        Some(rows.any(|row| row.place.is_some() || row.same_places.is_some()))
+    }
+
+    /// One answer for each of so many groups; none for one that was not written, and why is not known.
+    pub(super) fn answers(self, groups: usize) -> Result<Vec<Option<Answer>>, Fault> {
+        match self {
+            Self::New(rows) => written(rows, groups),
+            Self::Judged(rows) => {
+                let answers = by_request(rows, groups)?;
+                Ok(answers.into_iter().map(Some).collect())
+            }
+        }
+    }
+}
+
+/// The place of the request of this number among so many groups.
+fn place(request_no: i64, groups: usize) -> Result<usize, Fault> {
+    usize::try_from(request_no - 1)
+        .ok()
+        .filter(|place| *place < groups)
+        .ok_or_else(|| Fault::Corrupt("a reply to a request that was not sent".to_owned()))
+}
+
+fn written(rows: Vec<NewRow>, groups: usize) -> Result<Vec<Option<Answer>>, Fault> {
     let mut answers: Vec<Option<Answer>> = Vec::new();
     answers.resize_with(groups, || None);
-    let index_of = |row: &AppendRow| {
-        usize::try_from(row.request_no - 1)
-            .ok()
-            .filter(|index| *index < groups)
-            .ok_or_else(|| Fault::Corrupt("a reply to a request that was not sent".to_owned()))
-    };
     for row in rows {
-        let index = index_of(&row)?;
+        answers[place(row.request_no, groups)?] = Some(Answer {
+            verdict: "append".to_owned(),
+            last_seq: Some(row.head),
+            seen_seq: None,
+            pruned_at: None,
+            persisted_at: Some(row.persisted_at),
+            same: Vec::new(),
+            other: Vec::new(),
+        });
+    }
+    Ok(answers)
+}
+
+/// The rows sorted into one answer for each of so many groups.
+fn by_request(rows: Vec<AppendRow>, groups: usize) -> Result<Vec<Answer>, Fault> {
+    let mut answers: Vec<Option<Answer>> = Vec::new();
+    answers.resize_with(groups, || None);
+    for row in rows {
+        let index = place(row.request_no, groups)?;
         let answer = answers[index].get_or_insert_with(|| Answer {
             verdict: row.verdict,
             last_seq: row.last_seq,

@@ -26,6 +26,7 @@ mod deadlines;
 mod differential;
 mod doctor;
 mod empty_claim;
+mod error_classes;
 mod ground;
 mod hints;
 mod hints_lost;
@@ -38,6 +39,7 @@ mod late_heads;
 mod line;
 mod many_claimers;
 mod migrations;
+mod outages;
 mod own_server;
 mod plan;
 mod plans;
@@ -90,6 +92,8 @@ fn main() -> ExitCode {
         strangers::trials(),
         values::trials(),
         scarce::trials(),
+        error_classes::trials(),
+        outages::trials(),
         standby::trials(),
         two_processes::trials(),
         many_claimers::trials(),

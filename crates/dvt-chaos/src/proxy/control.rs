@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
-
+use super::accept::Door;
 use super::counts::{Counts, Traffic};
+use super::fault::Fault;
 use super::link::Link;
 use super::rule::Rule;
 use super::tally::Tally;
@@ -20,20 +20,26 @@ pub struct Control {
 struct Shared {
     /// Where connections lead.
     upstream: Mutex<String>,
-    /// The rule of those that come.
-    coming: watch::Sender<Rule>,
-    /// Those that are there.
-    links: Mutex<BTreeMap<u64, Arc<Link>>>,
+    door: Door,
+    connections: Mutex<Connections>,
     tally: Arc<Tally>,
 }
 
+#[derive(Debug, Default)]
+struct Connections {
+    /// The rule of those that come.
+    coming: Rule,
+    /// Those that are there.
+    links: BTreeMap<u64, Arc<Link>>,
+}
+
 impl Control {
-    pub(super) fn new(upstream: String) -> Self {
+    pub(super) fn new(upstream: String, door: Door) -> Self {
         Self {
             shared: Arc::new(Shared {
                 upstream: Mutex::new(upstream),
-                coming: watch::Sender::default(),
-                links: Mutex::default(),
+                door,
+                connections: Mutex::default(),
                 tally: Arc::default(),
             }),
         }
@@ -41,25 +47,32 @@ impl Control {
 
     /// Connections that come from now on get this rule.
     pub fn for_coming(&self, rule: impl Into<Rule>) {
-        let _links = self.links();
-        self.shared.coming.send_replace(rule.into());
+        self.set(rule.into(), true, false);
     }
 
     /// Connections that are there get this rule.
     pub fn for_present(&self, rule: impl Into<Rule>) {
-        let rule = rule.into();
-        for link in self.links().values() {
-            link.set(rule.clone());
-        }
+        self.set(rule.into(), false, true);
     }
 
     /// All connections get this rule, those that are there and those that come.
     pub fn for_all(&self, rule: impl Into<Rule>) {
-        let rule = rule.into();
-        let links = self.links();
-        self.shared.coming.send_replace(rule.clone());
-        for link in links.values() {
-            link.set(rule.clone());
+        self.set(rule.into(), true, true);
+    }
+
+    fn set(&self, rule: Rule, coming: bool, present: bool) {
+        let mut connections = self.connections();
+        if present {
+            for link in connections.links.values() {
+                link.set(rule.clone());
+            }
+        }
+        if coming {
+            let changes = self.shared.door.set(!rule.refuses());
+            if changes && rule.refuses() {
+                self.shared.tally.hit(&Fault::Refuse, 0);
+            }
+            connections.coming = rule;
         }
     }
 
@@ -76,13 +89,18 @@ impl Control {
     /// How many connections are there.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.links().len()
+        self.connections().links.len()
     }
 
     /// How many operations are in flight: begun by a client, and their `ReadyForQuery` not yet passed on.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
-        self.links().values().map(|link| link.in_flight()).sum()
+        let connections = self.connections();
+        connections
+            .links
+            .values()
+            .map(|link| link.in_flight())
+            .sum()
     }
 
     /// What was done so far.
@@ -101,31 +119,27 @@ impl Control {
         lock(&self.shared.upstream).clone()
     }
 
-    /// The rule of those that come, to wait for changes.
-    pub(super) fn coming(&self) -> watch::Receiver<Rule> {
-        self.shared.coming.subscribe()
-    }
-
-    pub(super) fn tally(&self) -> &Tally {
-        &self.shared.tally
+    pub(super) fn door(&self) -> &Door {
+        &self.shared.door
     }
 
     /// A connection came.
     pub(super) fn enters(&self, number: u64) -> Arc<Link> {
-        let mut links = self.links();
-        let rule = self.shared.coming.borrow().clone();
+        let mut connections = self.connections();
+        self.shared.tally.connected();
+        let rule = connections.coming.clone();
         let link = Arc::new(Link::new(number, rule, Arc::clone(&self.shared.tally)));
-        links.insert(number, Arc::clone(&link));
+        connections.links.insert(number, Arc::clone(&link));
         link
     }
 
     /// A connection is over.
     pub(super) fn leaves(&self, number: u64) {
-        self.links().remove(&number);
+        self.connections().links.remove(&number);
     }
 
-    fn links(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Link>>> {
-        lock(&self.shared.links)
+    fn connections(&self) -> MutexGuard<'_, Connections> {
+        lock(&self.shared.connections)
     }
 }
 

@@ -72,36 +72,40 @@ impl Link {
             What::Always(fault) => Some(fault),
             What::Random(_) | What::Pass => None,
         };
-        self.state.send_modify(|state| {
+        self.change(fault, |state| {
             state.rule = rule;
             // What was cut stays cut.
             state.end = state.over();
         });
-        self.suffer(fault);
     }
 
-    fn suffer(&self, fault: Option<Fault>) {
+    fn change(&self, fault: Option<Fault>, more: impl FnOnce(&mut State)) {
+        let mut version = 0;
         self.state.send_modify(|state| {
             state.fault = fault;
             state.version += 1;
+            version = state.version;
+            more(state);
         });
         if let Some(Fault::Cut {
             spot: Spot::Now, ..
         }) = fault
         {
-            self.cut();
+            self.cut(version);
         }
     }
 
-    /// Ends the connection as its fault says, if that may be done once more.
-    pub(super) fn cut(&self) {
+    /// Ends the connection as its fault says, if that is still the one of this version and may be done once more.
+    pub(super) fn cut(&self, version: u64) {
         let in_flight = self.in_flight();
         self.state.send_if_modified(|state| {
             let Some(fault @ Fault::Cut { end, .. }) = state.fault else {
                 return false;
             };
-            let cuts = state.end.is_none() && state.rule.take();
-            if cuts {
+            if state.version != version || state.end.is_some() {
+                return false;
+            }
+            if state.rule.take() {
                 self.tally.hit(&fault, in_flight);
                 state.end = Some(end);
             } else {
@@ -129,23 +133,22 @@ impl Link {
         })
     }
 
-    /// A message is about to be passed on.
-    pub(super) fn sees(&self, direction: Direction, tag: u8) {
-        let begun = match direction {
-            Direction::ToServer => self.requests().client_says(tag),
-            Direction::ToClient => {
-                self.requests().server_says(tag);
-                None
-            }
-        };
+    /// A message of the client is about to be passed on.
+    pub(super) fn client_says(&self, tag: u8) {
+        let begun = self.requests().client_says(tag);
         let Some(request) = begun else { return };
         let What::Random(random) = self.state.borrow().rule.what else {
             return;
         };
         let drawn = random.draw(self.number, request);
         if drawn.is_some() || self.state.borrow().fault.is_some() {
-            self.suffer(drawn);
+            self.change(drawn, |_| ());
         }
+    }
+
+    /// A message of the server is about to be passed on to its end.
+    pub(super) fn server_says(&self, tag: u8) {
+        self.requests().server_says(tag);
     }
 
     /// Bytes were passed on.

@@ -73,8 +73,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
             if self.link.requests().encrypted() {
                 return self.rest(&head).await;
             }
-            if typed
-                && self.direction == Direction::ToClient
+            if self.direction == Direction::ToClient
                 && self.link.requests().answers_about_encryption(head[0])
             {
                 self.pass(&head).await?;
@@ -88,7 +87,9 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
             let length = u64::from(number(&head[length_at..]));
             let mut body = (length + length_at as u64).saturating_sub(header as u64);
             if typed {
-                self.link.sees(self.direction, head[0]);
+                if self.direction == Direction::ToServer {
+                    self.link.client_says(head[0]);
+                }
                 body -= self.meet(&mut head, body).await?;
             } else if ENCRYPTION.contains(&number(&head[4..])) {
                 self.link.requests().asks_for_encryption();
@@ -96,6 +97,9 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
                 typed = true;
             }
             self.pass(&head).await?;
+            if self.direction == Direction::ToClient {
+                self.link.server_says(head[0]);
+            }
             self.body(body).await?;
         }
     }
@@ -243,7 +247,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
     async fn cut(&mut self) -> io::Result<()> {
         self.to.flush().await?;
         self.left = None;
-        self.link.cut();
+        self.link.cut(self.version);
         Ok(())
     }
 

@@ -38,6 +38,11 @@ impl Rule {
         }
     }
 
+    /// Whether who comes is refused.
+    pub(super) fn refuses(&self) -> bool {
+        matches!(self.what, What::Always(Fault::Refuse))
+    }
+
     /// Whether it may be done once more, which is then counted.
     pub(super) fn take(&self) -> bool {
         let one_less = |left: u64| left.checked_sub(1);

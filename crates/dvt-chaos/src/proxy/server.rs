@@ -28,11 +28,10 @@ impl Proxy {
         holder.set_reuseport(true)?;
         holder.bind((Ipv4Addr::LOCALHOST, 0).into())?;
         let addr = holder.local_addr()?;
-        let door = Door::open(addr)?;
-        let control = Control::new(upstream.to_string());
+        let control = Control::new(upstream.to_string(), Door::new(addr)?);
         Ok(Self {
             addr,
-            task: tokio::spawn(accept(door, control.clone())),
+            task: tokio::spawn(accept(control.clone())),
             control,
             _holder: holder,
         })
