@@ -1,7 +1,9 @@
 //! A campaign from its beginning to its report.
 
 mod crew;
+mod judgement;
 mod plan;
+mod promotion;
 mod run;
 mod upkeep;
 

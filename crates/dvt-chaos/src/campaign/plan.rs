@@ -109,7 +109,7 @@ impl Plan {
                 span,
                 writers: 4,
                 relays: 2,
-                pace: 400,
+                pace: 3_000,
                 kinds: Kind::SQLITE.to_vec(),
                 least: share(60),
                 faults: share(600),

@@ -1,13 +1,12 @@
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::BufReader;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dvt_adapter_postgres::migrate;
-use dvt_chaos::proxy::{Dice, End, Fault, Proxy};
+use dvt_chaos::proxy::{Dice, Proxy};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Executor as _, Row as _};
 use tokio::io::AsyncBufReadExt as _;
@@ -18,14 +17,14 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::plan::{Plan, StoreKind};
 use super::{Crew, upkeep};
 use crate::BoxError;
-use crate::checker::{self, Facts, Terms};
+
 use crate::cluster::{Folder, Programs, Server};
 use crate::dump;
 use crate::history::{FaultMark, Final, Record};
 use crate::nemesis::{self, Arena, Kind};
 use crate::pen::Pen;
 use crate::report::Report;
-use crate::roles::{Backing, MAX_ATTEMPTS, Role};
+use crate::roles::{Backing, Role};
 use crate::scribe;
 
 /// Connections go through so many proxies, so that faults hit some of them.
@@ -51,13 +50,14 @@ pub(crate) async fn run(plan: &Plan) -> Result<Report, BoxError> {
     report
 }
 
-struct Campaign<'a> {
-    plan: &'a Plan,
-    arena: Arena,
-    pen: Pen,
-    dice: Dice,
+/// A campaign under way.
+pub(super) struct Campaign<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) arena: Arena,
+    pub(super) pen: Pen,
+    pub(super) dice: Dice,
     next: u64,
-    failures: Vec<String>,
+    pub(super) failures: Vec<String>,
     /// What the processes weighed when the campaign had come into its stride.
     early: BTreeMap<String, u64>,
     begun: Instant,
@@ -209,13 +209,13 @@ impl<'a> Campaign<'a> {
         Ok(())
     }
 
-    fn number(&mut self) -> u64 {
+    pub(super) fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
     }
 
     /// A fault of the whole server. If that does not come back, the campaign is over.
-    async fn alone(&mut self, kind: Kind) -> Result<(), BoxError> {
+    pub(super) async fn alone(&mut self, kind: Kind) -> Result<(), BoxError> {
         let number = self.number();
         let mut dice = Dice::of(self.plan.seed, &[2, number]);
         match perform(&self.arena, &self.pen, number, kind, &mut dice).await {
@@ -228,45 +228,6 @@ impl<'a> Campaign<'a> {
                 }
             }
         }
-    }
-
-    /// From some moment on everything is acknowledged by a standby, too. Then the server dies, and the standby takes over.
-    async fn promotion(&mut self) -> Result<(), BoxError> {
-        let Some(server) = self.arena.server.clone() else {
-            return Ok(());
-        };
-        let standby = server.with_synchronous_standby().await?;
-        for kind in [
-            Kind::ProxyCutBeforeComplete,
-            Kind::KillWriter,
-            Kind::ProxyReset,
-            Kind::KillRelay,
-        ] {
-            sleep(Duration::from_millis(500 + self.dice.roll(500))).await;
-            self.alone(kind).await?;
-        }
-        let number = self.number();
-        let kind = Kind::PromoteStandby.name().to_owned();
-        self.pen.write(Record::Fault(FaultMark {
-            number,
-            kind: kind.clone(),
-            healed: false,
-        }));
-        server.kill_postmaster().await?;
-        standby.promote().await?;
-        for proxy in &self.arena.proxies {
-            proxy.redirect(standby.address());
-            proxy.for_present(Fault::now(End::Reset));
-            proxy.heal();
-        }
-        self.pen.write(Record::Fault(FaultMark {
-            number,
-            kind,
-            healed: true,
-        }));
-        self.arena.server = Some(standby);
-        sleep(Duration::from_secs(3)).await;
-        Ok(())
     }
 
     /// No more faults: what was begun is settled, and what waits is delivered.
@@ -334,70 +295,6 @@ impl<'a> Campaign<'a> {
             Some(server) => dump::of_postgres(&mut server.admin().await?).await,
             None => dump::of_sqlite(&mut self.file().await?).await,
         }
-    }
-
-    async fn judge(&mut self, folder: &Folder, last: Final) -> Result<Report, BoxError> {
-        let plan = self.plan.clone();
-        let environment = self.environment().await?;
-        let path = folder.path().to_owned();
-        let file = folder.evidence().join("final.jsonl");
-        let mut report = tokio::task::spawn_blocking(move || {
-            let mut lines = Vec::new();
-            for run in last.values() {
-                serde_json::to_writer(&mut lines, run)?;
-                lines.push(b'\n');
-            }
-            fs::write(file, lines)?;
-            let history = File::open(scribe::history_file(&path))?;
-            let facts = Facts::read(BufReader::with_capacity(1 << 20, history))?;
-            let terms = Terms {
-                max_attempts: MAX_ATTEMPTS.into(),
-                drained_within: plan.drained_within,
-            };
-            let verdict = checker::check(&facts, &last, terms);
-            let outcomes = checker::outcomes(&facts, &last);
-            Ok::<_, BoxError>(Report::new(&plan, &facts, &verdict, outcomes, environment))
-        })
-        .await??;
-        report.failures.append(&mut self.failures);
-        let told = report.json()?;
-        fs::write(folder.evidence().join("report.json"), &told)?;
-        if let Some(server) = &self.arena.server {
-            let secret = server.secret().exposed();
-            for file in upkeep::files_with(&folder.evidence(), secret)? {
-                report
-                    .failures
-                    .push(format!("{file} has the password in it"));
-            }
-        }
-        Ok(report)
-    }
-
-    async fn environment(&self) -> Result<BTreeMap<String, String>, BoxError> {
-        let mut environment = BTreeMap::from([
-            (
-                "cores".to_owned(),
-                std::thread::available_parallelism()?.to_string(),
-            ),
-            (
-                "build".to_owned(),
-                if cfg!(debug_assertions) {
-                    "debug"
-                } else {
-                    "release"
-                }
-                .to_owned(),
-            ),
-        ]);
-        if self.arena.small.is_none() {
-            let why = "no: a disk of its own cannot be mounted here".to_owned();
-            environment.insert("disk_full".to_owned(), why);
-        }
-        if let Some(server) = &self.arena.server {
-            let row = server.admin().await?.fetch_one("SELECT version()").await?;
-            environment.insert("server".to_owned(), row.try_get(0)?);
-        }
-        Ok(environment)
     }
 }
 

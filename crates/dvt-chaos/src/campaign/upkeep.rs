@@ -34,7 +34,7 @@ pub(super) async fn health(
                 "SELECT (SELECT count(*) FROM pg_stat_activity WHERE usename = 'dvt_app' AND state LIKE 'idle in transaction%' \
                          AND state_change < clock_timestamp() - interval '1 second'), \
                         (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'), \
-                        (SELECT count(*) FROM pg_stat_activity WHERE usename = 'dvt_app')",
+                        (SELECT count(*) FROM pg_stat_activity WHERE usename = 'dvt_app' AND application_name = 'dvt')",
             )
             .await?;
         let number = |at: usize| Ok::<u64, BoxError>(u64::try_from(row.try_get::<i64, _>(at)?)?);

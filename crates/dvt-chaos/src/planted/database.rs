@@ -3,13 +3,24 @@ use sqlx::Executor as _;
 use crate::BoxError;
 use crate::cluster::Server;
 
+const COMMITS_LATER: [&str; 4] = [
+    "ALTER DATABASE chaos SET synchronous_commit = off",
+    "ALTER SYSTEM SET wal_writer_delay = '10s'",
+    "ALTER SYSTEM SET wal_writer_flush_after = '1GB'",
+    "SELECT pg_reload_conf()",
+];
+
 /// Plants the bug in the database, if it is one of those.
 pub(crate) async fn in_database(server: &Server, name: &str) -> Result<(), BoxError> {
-    let sql = match name {
-        "commits-later" => {
-            "ALTER DATABASE chaos SET synchronous_commit = off; ALTER SYSTEM SET wal_writer_delay = '10s'; \
-             ALTER SYSTEM SET wal_writer_flush_after = '1GB'; SELECT pg_reload_conf()"
+    let mut admin = server.admin().await?;
+    if name == "commits-later" {
+        // Not in one go: that would be a transaction, in which the server does not change its settings.
+        for sql in COMMITS_LATER {
+            admin.execute(sql).await?;
         }
+        return Ok(());
+    }
+    let sql = match name {
         "stores-twice" => "ALTER TABLE dvt.run_events DROP CONSTRAINT run_events_idempotency",
         "renumbers" => {
             "CREATE FUNCTION dvt.planted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
@@ -40,6 +51,6 @@ pub(crate) async fn in_database(server: &Server, name: &str) -> Result<(), BoxEr
         }
         _ => return Ok(()),
     };
-    server.admin().await?.execute(sql).await?;
+    admin.execute(sql).await?;
     Ok(())
 }
