@@ -20,6 +20,8 @@ Commands:
            with --check compare only, if a server of the version is at hand that it was made with
   bench    Measure the stores against hand-written baselines, on a PostgreSQL cluster of its own; takes minutes.
            --quick sees that everything runs, --json FILE writes the figures, too
+  chaos    Set writers and relays against a nemesis, on PostgreSQL clusters of its own, and check what is left:
+           --minutes N, --seed S, --json FILE, --store sqlite, --release; --planted all sees that the checker finds bugs
   help     Print this text (also: --help, -h)
 
 The servers: PostgreSQL (prepare needs no other), NATS with JetStream, and RabbitMQ. Each is the one in DATABASE_URL,
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     PrepareCheck,
     /// Measures, with these arguments.
     Bench(Vec<String>),
+    /// Hurts the stores, with these arguments.
+    Chaos(Vec<String>),
 }
 
 impl Command {
@@ -63,6 +67,7 @@ impl Command {
             Self::Prepare => commands::prepare::run(workspace),
             Self::PrepareCheck => commands::prepare::check(workspace),
             Self::Bench(args) => commands::bench::run(workspace, args),
+            Self::Chaos(args) => commands::chaos::run(workspace, args),
         };
         u8::from(outcome == Outcome::Failed)
     }
@@ -94,6 +99,10 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Request, S
     // So does the program that measures.
     if first == "bench" {
         return Ok(Request::Run(Command::Bench(rest)));
+    }
+    // And the one that hurts.
+    if first == "chaos" {
+        return Ok(Request::Run(Command::Chaos(rest)));
     }
     let known = ["test", "it", "lint", "fix", "prepare"].contains(&first.as_str());
     if matches!(first.as_str(), "help" | "--help" | "-h")
@@ -158,6 +167,10 @@ mod tests {
             let expected = Ok(Request::Run(Command::Migrate(words(line))));
             assert_eq!(parsed(&format!("migrate {line}")), expected);
         }
+        assert_eq!(
+            parsed("chaos --minutes 1"),
+            Ok(Request::Run(Command::Chaos(words("--minutes 1"))))
+        );
         assert_eq!(parsed("it"), Ok(Request::Run(Command::It(vec![]))));
         assert_eq!(
             parsed("it -- append --list"),

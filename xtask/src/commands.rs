@@ -1,6 +1,7 @@
 //! The commands behind `cargo xtask`.
 
 pub(crate) mod bench;
+pub(crate) mod chaos;
 pub(crate) mod fix;
 pub(crate) mod it;
 pub(crate) mod lint;

@@ -91,12 +91,7 @@ impl Server {
     ///
     /// A sentence about what is missing.
     pub(crate) fn of_our_own() -> Result<Self, String> {
-        let named = Binaries::named(Product::Postgres)?;
-        let binaries = named.or_else(|| Binaries::found(Product::Postgres));
-        let binaries = binaries.ok_or(
-            "no programs of PostgreSQL are found: install them, or name their folder in DVT_PG_BIN",
-        )?;
-        Self::own(Product::Postgres, binaries)
+        Self::own(Product::Postgres, postgres_binaries()?)
     }
 
     /// Where it answers.
@@ -190,6 +185,24 @@ impl Server {
         }
         Ok(self)
     }
+}
+
+/// The folder with PostgreSQL's programs on this machine.
+///
+/// # Errors
+///
+/// A sentence about what is missing.
+pub(crate) fn postgres_programs() -> Result<String, String> {
+    Ok(postgres_binaries()?.to_string())
+}
+
+fn postgres_binaries() -> Result<Binaries, String> {
+    let named = Binaries::named(Product::Postgres)?;
+    let binaries = named.or_else(|| Binaries::found(Product::Postgres));
+    binaries.ok_or_else(|| {
+        "no programs of PostgreSQL are found: install them, or name their folder in DVT_PG_BIN"
+            .to_owned()
+    })
 }
 
 /// The ways to have a server of a product that is missing.
