@@ -12,10 +12,14 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
 }
 
 fn steps(workspace: &Workspace, args: &[String], sequence: &mut Sequence) -> Result<(), Outcome> {
-    let build = Step::cargo("build --release --package dvt-bench").lock(workspace);
-    sequence.step(&build, workspace)?;
+    // Of a quick run the figures mean nothing, so it takes what the tests have built.
+    let quick = args.iter().any(|arg| arg == "--quick");
+    let profile = if quick { "" } else { "--release" };
+    let build = Step::cargo(&format!("build {profile} --package dvt-bench"));
+    sequence.step(&build.lock(workspace), workspace)?;
     // Help, and whatever is wrong with the arguments, needs no server.
-    let measure = Step::cargo("run --release --quiet --package dvt-bench").lock(workspace);
+    let measure = Step::cargo(&format!("run {profile} --quiet --package dvt-bench"));
+    let measure = measure.lock(workspace);
     let measure = measure.rest_args(args);
     if args
         .iter()
