@@ -73,6 +73,10 @@ pub(crate) struct Station {
     /// Events that all writers together append in a second.
     pub(crate) pace: u64,
     pub(crate) writers: u64,
+    #[cfg_attr(
+        not(feature = "planted"),
+        expect(dead_code, reason = "only a build with planted bugs looks at it")
+    )]
     pub(crate) planted: Option<String>,
 }
 
