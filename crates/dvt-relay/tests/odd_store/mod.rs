@@ -26,6 +26,8 @@ pub(crate) enum Odd {
     OvertakenAcknowledgement,
     /// Acknowledgements never answer.
     SilentAcknowledgement,
+    /// Leases are never lengthened: there is no answer.
+    SilentExtend,
     /// Giving back takes its time.
     SlowRelease,
     /// The first claim answers after three seconds.
@@ -76,6 +78,9 @@ impl OutboxStorage for OddStore {
         leases: &[Lease],
         by: Duration,
     ) -> Result<Vec<Result<Lease, LeaseError>>, OutboxError> {
+        if self.odd == Odd::SilentExtend {
+            return std::future::pending().await;
+        }
         self.store.extend(leases, by).await
     }
 
