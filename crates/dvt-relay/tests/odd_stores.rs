@@ -239,3 +239,22 @@ async fn work_ends_with_its_lease_and_not_with_the_next_look() {
     assert_eq!((report.leases_lost, report.delivered), (1, 0));
     assert_eq!(world.sink.total(), 0);
 }
+
+/// Leases are lengthened at 10 s, to 40 s, at 20 s and at 30 s; the first answer is the last to come.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_was_overtaken_shortens_no_lease() {
+    let world = World::new();
+    world.runs(1, 1).await;
+    world.sink.does(|_, _| Act::Slow(45 * SECOND));
+    let settings = RelaySettings {
+        publish_timeout: 100 * SECOND,
+        ..world.settings()
+    };
+    let relay = Odd::LateExtend.relay(&world, settings);
+
+    let report = relay.run(RelayMode::Forever, sleep(50 * SECOND)).await;
+
+    let report = report.unwrap();
+    assert_eq!((report.leases_lost, report.delivered), (0, 1));
+    assert_eq!(world.sink.total(), 1);
+}

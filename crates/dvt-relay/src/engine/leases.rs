@@ -150,10 +150,12 @@ impl Engine {
                 continue;
             };
             match reply {
-                Ok(extended) => {
+                // Replies may overtake each other, and the later end is the true one.
+                Ok(extended) if begun_at + self.settings.lease > held.expires_at => {
                     held.lease = extended;
                     held.expires_at = begun_at + self.settings.lease;
                 }
+                Ok(_) => {}
                 Err(_) => self.lose(lease),
             }
         }

@@ -28,6 +28,8 @@ pub(crate) enum Odd {
     SilentAcknowledgement,
     /// Leases are never lengthened: there is no answer.
     SilentExtend,
+    /// The first lengthening of leases answers after 25 seconds.
+    LateExtend,
     /// Giving back takes its time.
     SlowRelease,
     /// The first claim answers after three seconds.
@@ -81,7 +83,11 @@ impl OutboxStorage for OddStore {
         if self.odd == Odd::SilentExtend {
             return std::future::pending().await;
         }
-        self.store.extend(leases, by).await
+        let replies = self.store.extend(leases, by).await;
+        if self.is_first(Odd::LateExtend) {
+            sleep(Duration::from_secs(25)).await;
+        }
+        replies
     }
 
     async fn mark_delivered(

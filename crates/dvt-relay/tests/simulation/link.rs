@@ -51,7 +51,9 @@ impl Link {
 
     fn learn(&self, lease: &Lease, until: Instant) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert((lease.run.clone(), lease.claim_no), until);
+        let known = known.entry((lease.run.clone(), lease.claim_no));
+        let latest = known.or_insert(until);
+        *latest = until.max(*latest);
     }
 
     fn fate(&self) -> Fate {
