@@ -14,6 +14,7 @@ const DAMAGES: usize = 6;
 ///
 /// # Panics
 /// The check does, or there is no input.
+#[expect(clippy::panic, reason = "a test fails by it")]
 pub fn fuzz<I: AsRef<[u8]>>(name: &str, inputs: &[I], check: impl Fn(&[u8])) {
     let (cases, seed) = (number("DVT_FUZZ_CASES"), number("DVT_FUZZ_SEED"));
     let seed = seed.unwrap_or(SEED);
@@ -44,7 +45,7 @@ pub fn fuzz<I: AsRef<[u8]>>(name: &str, inputs: &[I], check: impl Fn(&[u8])) {
         Err(TestError::Fail(reason, bytes)) => format!("{reason}\n{bytes:?}"),
         Err(TestError::Abort(reason)) => reason.to_string(),
     };
-    std::panic::panic_any(format!("{name}, DVT_FUZZ_SEED={seed}: {failure}"));
+    panic!("{name}, DVT_FUZZ_SEED={seed}: {failure}");
 }
 
 fn number(variable: &str) -> Option<u64> {
