@@ -6,6 +6,8 @@ mod dbt;
 mod feed;
 mod fields;
 mod fitting;
+#[cfg(test)]
+mod fuzz;
 mod json_error;
 mod lines;
 mod ndjson;

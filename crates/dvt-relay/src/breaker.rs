@@ -4,7 +4,7 @@ use std::time::Duration;
 use dvt_contracts::{Lease, RunKey, SafeText};
 use tokio::time::Instant;
 
-use crate::chance::below;
+use crate::chance::Chance;
 
 /// Tells an outage of the sink from an event that it cannot take.
 ///
@@ -15,6 +15,7 @@ use crate::chance::below;
 pub(crate) struct Breaker {
     verdict_within: Duration,
     probe_interval: Duration,
+    chance: Chance,
     state: State,
     doubts: Vec<Doubt>,
     /// The last successes of two different runs, the latest first.
@@ -75,10 +76,11 @@ pub(crate) enum Claiming {
 }
 
 impl Breaker {
-    pub(crate) fn new(verdict_within: Duration, probe_interval: Duration) -> Self {
+    pub(crate) fn new(verdict_within: Duration, probe_interval: Duration, chance: Chance) -> Self {
         Self {
             verdict_within,
             probe_interval,
+            chance,
             state: State::Closed,
             doubts: Vec::new(),
             successes: Vec::new(),
@@ -225,7 +227,7 @@ impl Breaker {
         let asked = doubts.iter().filter_map(|doubt| doubt.retry_after).max();
         // A sink that asks for hours is asked again sooner.
         let asked = asked.unwrap_or_default().min(self.probe_interval);
-        let until = now + below(ceiling).max(asked);
+        let until = now + self.chance.below(ceiling).max(asked);
         self.state = State::Open { until, outages };
     }
 }
@@ -240,7 +242,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn breaker() -> Breaker {
-        Breaker::new(SECOND, 30 * SECOND)
+        Breaker::new(SECOND, 30 * SECOND, Chance::default())
     }
 
     fn doubt(run: &str, charged_before: bool, begun_at: Instant) -> Doubt {

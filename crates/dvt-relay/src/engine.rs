@@ -3,17 +3,20 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dvt_contracts::{Acknowledgement, EventSink, OutboxError, OutboxStorage, RunKey, SafeText};
+use dvt_contracts::{
+    Acknowledgement, EventSink, Lease, OutboxError, OutboxStorage, RunKey, SafeText,
+};
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::breaker::{Breaker, Claiming};
+use crate::chance::Chance;
 use crate::held::HeldRuns;
 use crate::observer::{RelayEvent, RelayObserver};
 use crate::report::{RelayError, RelayMode, RelayReport};
 use crate::settings::RelaySettings;
-use crate::work::{self, Done};
+use crate::work::{self, Done, Patience};
 
 mod claiming;
 mod leases;
@@ -40,6 +43,7 @@ pub(crate) struct Engine {
     sink: Arc<dyn EventSink>,
     observer: Arc<dyn RelayObserver>,
     settings: RelaySettings,
+    chance: Chance,
     tasks: JoinSet<Done>,
     /// Which run a publishing task works on, in case it panics.
     publishing: HashMap<Id, RunKey>,
@@ -72,10 +76,15 @@ impl Engine {
         sink: Arc<dyn EventSink>,
         observer: Arc<dyn RelayObserver>,
         settings: RelaySettings,
+        chance: Chance,
     ) -> Self {
         let now = Instant::now();
         Self {
-            breaker: Breaker::new(settings.verdict_within, settings.probe_interval),
+            breaker: Breaker::new(
+                settings.verdict_within,
+                settings.probe_interval,
+                chance.clone(),
+            ),
             next_upkeep: now + settings.lease / 3,
             pause: Duration::ZERO,
             next_look: now,
@@ -83,6 +92,7 @@ impl Engine {
             sink,
             observer,
             settings,
+            chance,
             tasks: JoinSet::new(),
             publishing: HashMap::new(),
             held: HeldRuns::default(),
@@ -142,10 +152,25 @@ impl Engine {
         self.empty = false;
     }
 
+    /// The store is insisted on for so long.
+    fn patience(&self, span: Duration) -> Patience {
+        Patience {
+            until: Instant::now() + span,
+            chance: self.chance.clone(),
+        }
+    }
+
+    /// Gives leases back; the runs are held until the store knows.
+    fn release(&mut self, leases: Vec<Lease>, insist: Duration) {
+        let patience = self.patience(insist);
+        self.tasks
+            .spawn(work::release(Arc::clone(&self.store), leases, patience));
+    }
+
     /// When something is to be done even if no task ends.
     fn next_moment(&self) -> Instant {
         let now = Instant::now();
-        let mut next = self.next_upkeep.min(now + TURN);
+        let mut next = self.next_lease_work().min(now + TURN);
         if let Some(verdict) = self.breaker.next_verdict() {
             next = next.min(verdict);
         }
@@ -169,9 +194,7 @@ impl Engine {
     /// Starts whatever it is time for.
     fn start_work(&mut self) {
         let now = Instant::now();
-        if now >= self.next_upkeep {
-            self.keep_leases(now);
-        }
+        self.keep_leases(now);
         let verdicts = self.breaker.judge(now, self.held.publishing());
         self.carry_out(verdicts);
         self.publish_waiting();

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use dvt_contracts::{ClaimedRun, Lease, RunEvent, RunKey, UNFINISHED_CLAIMS_ALONE};
 use tokio::task::AbortHandle;
@@ -7,7 +7,8 @@ use tokio::time::Instant;
 /// The runs that a relay has claimed and not yet answered for.
 #[derive(Debug, Default)]
 pub(crate) struct HeldRuns {
-    runs: HashMap<RunKey, Held>,
+    /// In the order of their keys: what is told of several at once depends on nothing else.
+    runs: BTreeMap<RunKey, Held>,
     bytes: u64,
     taken_in: u64,
     /// As many had been taken in at the last hint.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use dvt_contracts::{EventSink, OutboxStorage};
 use tokio::sync::Notify;
 
+use crate::chance::Chance;
 use crate::engine::Engine;
 use crate::observer::RelayObserver;
 use crate::report::{RelayError, RelayMode, RelayReport};
@@ -27,6 +28,7 @@ pub struct Relay {
     sink: Arc<dyn EventSink>,
     settings: RelaySettings,
     observer: Arc<dyn RelayObserver>,
+    chance: Chance,
     wake: Arc<Notify>,
 }
 
@@ -57,6 +59,7 @@ impl Relay {
             sink,
             settings,
             observer: Arc::new(()),
+            chance: Chance::default(),
             wake: Arc::default(),
         })
     }
@@ -65,6 +68,15 @@ impl Relay {
     #[must_use]
     pub fn with_observer(self, observer: Arc<dyn RelayObserver>) -> Self {
         Self { observer, ..self }
+    }
+
+    /// The same relay, with waits spread as this seed says: in a simulation, the same seed gives the same run again.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self {
+            chance: Chance::seeded(seed),
+            ..self
+        }
     }
 
     /// What wakes it up.
@@ -93,6 +105,7 @@ impl Relay {
             Arc::clone(&self.sink),
             Arc::clone(&self.observer),
             self.settings.clone(),
+            self.chance.clone(),
         );
         engine.run(mode, &self.wake, stop).await
     }

@@ -10,7 +10,7 @@ use dvt_contracts::{
 };
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::chance::below;
+use crate::chance::Chance;
 
 /// A task that ended.
 #[derive(Debug)]
@@ -59,16 +59,26 @@ pub(crate) fn is_passing(error: &OutboxError) -> bool {
     matches!(error.class(), ErrorClass::Transient | ErrorClass::Unknown)
 }
 
+/// How long the store is asked again.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    pub(crate) until: Instant,
+    pub(crate) chance: Chance,
+}
+
 /// Asks the store again and again until it answers for good, or until the leases concerned have ended anyway.
-async fn insist<T, F>(until: Instant, mut ask: impl FnMut() -> F + Send) -> Result<T, OutboxError>
+async fn insist<T, F>(
+    patience: Patience,
+    mut ask: impl FnMut() -> F + Send,
+) -> Result<T, OutboxError>
 where
     F: Future<Output = Result<T, OutboxError>> + Send,
 {
     let mut ceiling = Duration::from_millis(20);
     loop {
         match ask().await {
-            Err(error) if is_passing(&error) && Instant::now() < until => {
-                sleep(below(ceiling)).await;
+            Err(error) if is_passing(&error) && Instant::now() < patience.until => {
+                sleep(patience.chance.below(ceiling)).await;
                 ceiling = (ceiling * 2).min(Duration::from_secs(1));
             }
             answer => return answer,
@@ -113,9 +123,9 @@ pub(crate) async fn acknowledge(
     store: Arc<dyn OutboxStorage>,
     acknowledgements: Vec<Acknowledgement>,
     first_seqs: Vec<u64>,
-    until: Instant,
+    patience: Patience,
 ) -> Done {
-    let replies = insist(until, || store.mark_delivered(&acknowledgements)).await;
+    let replies = insist(patience, || store.mark_delivered(&acknowledgements)).await;
     Done::Acknowledged {
         acknowledgements,
         first_seqs,
@@ -129,9 +139,9 @@ pub(crate) async fn fail(
     run_seq: u64,
     reason: SafeText,
     policy: RetryPolicy,
-    until: Instant,
+    patience: Patience,
 ) -> Done {
-    let outcome = insist(until, || {
+    let outcome = insist(patience, || {
         store.mark_failed(&lease, run_seq, &reason, &policy)
     })
     .await;
@@ -145,9 +155,9 @@ pub(crate) async fn fail(
 pub(crate) async fn release(
     store: Arc<dyn OutboxStorage>,
     leases: Vec<Lease>,
-    until: Instant,
+    patience: Patience,
 ) -> Done {
-    let replies = insist(until, || store.release(&leases)).await;
+    let replies = insist(patience, || store.release(&leases)).await;
     Done::Released { leases, replies }
 }
 

@@ -215,3 +215,46 @@ async fn bounds_that_nothing_fits_into_are_refused() {
     assert!(refused(nothing).contains("max_bytes_in_flight"));
     assert!(refused(endless).contains("stop_within"));
 }
+
+/// The relay looks after its leases at 10 s, 20 s, 30 s and so on; this one lasts from 5 s to 35 s.
+#[tokio::test(start_paused = true)]
+async fn work_ends_with_its_lease_and_not_with_the_next_look() {
+    let world = World::new();
+    world.sink.does(|_, _| Act::Slow(31 * SECOND));
+    let settings = RelaySettings {
+        publish_timeout: 100 * SECOND,
+        poll_interval: SECOND / 10,
+        ..world.settings()
+    };
+    let relay = Odd::SilentExtend.relay(&world, settings);
+    let appended = async {
+        sleep(5 * SECOND).await;
+        world.runs(1, 1).await;
+        sleep(34 * SECOND).await;
+    };
+
+    let report = relay.run(RelayMode::Forever, appended).await.unwrap();
+
+    // After 31 s it would have been stored, under a lease of 30 s.
+    assert_eq!((report.leases_lost, report.delivered), (1, 0));
+    assert_eq!(world.sink.total(), 0);
+}
+
+/// Leases are lengthened at 10 s, to 40 s, at 20 s and at 30 s; the first answer is the last to come.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_was_overtaken_shortens_no_lease() {
+    let world = World::new();
+    world.runs(1, 1).await;
+    world.sink.does(|_, _| Act::Slow(45 * SECOND));
+    let settings = RelaySettings {
+        publish_timeout: 100 * SECOND,
+        ..world.settings()
+    };
+    let relay = Odd::LateExtend.relay(&world, settings);
+
+    let report = relay.run(RelayMode::Forever, sleep(50 * SECOND)).await;
+
+    let report = report.unwrap();
+    assert_eq!((report.leases_lost, report.delivered), (0, 1));
+    assert_eq!(world.sink.total(), 1);
+}

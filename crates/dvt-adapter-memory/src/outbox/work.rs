@@ -1,6 +1,6 @@
 //! What a relay does: claim, then end the lease in one of three ways.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use dvt_contracts::{
@@ -141,7 +141,7 @@ impl State {
         run.attempts = run.attempts.saturating_add(1);
         run.last_error = Some(error.clone());
         if run.attempts < policy.max_attempts() {
-            let until = now.saturating_add(policy.delay(run.attempts, entropy()));
+            let until = now.saturating_add(policy.delay(run.attempts, entropy(lease)));
             self.schedule(&lease.run, Some(until));
             return Ok(FailOutcome::BackingOff { until });
         }
@@ -225,7 +225,9 @@ impl Budget {
     }
 }
 
-/// Spread for back-off; nothing secret hangs on it.
-fn entropy() -> u64 {
-    RandomState::new().hash_one(())
+/// Spread for back-off: another for each run and claim, the same when a simulation is repeated. Nothing secret hangs on it.
+fn entropy(lease: &Lease) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&lease.run, lease.claim_no).hash(&mut hasher);
+    hasher.finish()
 }

@@ -1,5 +1,6 @@
-//! The conformance suite on a real server: once as the role of `DATABASE_URL`, and as roles whose transactions are
-//! stricter by default. The store pins its own isolation, so the answers must be the same.
+//! The conformance suite on a real server: once as the role of `DATABASE_URL`, as roles whose transactions are stricter by
+//! default (the store pins its own isolation, so the answers must be the same), and as a role that owns nothing and has the
+//! rights that the guide grants, no more.
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use dvt_contracts::{BoxError, Store};
 use dvt_layers::{GroupCommit, TransitionGuard};
 use libtest_mimic::{Failed, Trial};
 
+use crate::runtime_role::grants;
 use crate::server::{TestRole, TestSchema, connect, connect_to, execute, url};
 
 /// What is played as a stricter role unless `DVT_PG_ISOLATION=all` asks for everything: where transactions meet.
@@ -20,9 +22,30 @@ const STRICTER: [(&str, &str); 2] = [
     ("serializable", "serializable"),
 ];
 
-/// A schema for each case, and a role if the isolation is not the server's.
+/// What a program that is not the owner may not be able to do, unless `DVT_PG_RUNTIME_ROLE=all` asks for everything: each kind
+/// of row is written, changed and removed where the store does that.
+const WHERE_RIGHTS_MATTER: [&str; 5] = [
+    "bootstrap::",
+    "checkpoint::",
+    "dead_letter::",
+    "destination::",
+    "prune::",
+];
+
+/// Who uses the store.
+#[derive(Debug, Clone, Copy)]
+enum User {
+    /// The role of `DATABASE_URL`.
+    Usual,
+    /// An owner whose transactions are isolated so by default.
+    Isolated(&'static str),
+    /// A role that owns nothing and may not change the schema.
+    Runtime,
+}
+
+/// A schema for each case, and a role if it is not the usual one.
 struct Postgres {
-    isolation: Option<&'static str>,
+    user: User,
 }
 
 struct Space {
@@ -38,25 +61,35 @@ impl Harness for Postgres {
     type Space = Space;
 
     async fn create(&self) -> Result<Space, BoxError> {
-        let role = match self.isolation {
-            Some(isolation) => Some(role_with(isolation).await),
-            None => None,
+        let role = match self.user {
+            User::Usual => None,
+            User::Isolated(isolation) => Some(role_with(isolation).await),
+            User::Runtime => Some(TestRole::create().await),
         };
         let schema = TestSchema::create();
-        let url = match &role {
-            Some(role) => {
-                let (name, owner) = (schema.name(), &role.name);
-                let make = format!("CREATE SCHEMA {name} AUTHORIZATION {owner}");
+        let by_role = role.as_ref().map_or_else(url, TestRole::url);
+        match (self.user, &role) {
+            (User::Isolated(_), Some(owner)) => {
+                let make = format!(
+                    "CREATE SCHEMA {} AUTHORIZATION {}",
+                    schema.name(),
+                    owner.name
+                );
                 execute(&mut connect().await, make).await;
-                role.url()
+                migrate(&schema.settings_by(&by_role), &mut |_| ()).await?;
             }
-            None => url(),
-        };
-        migrate(&schema.settings_by(&url), &mut |_| ()).await?;
+            (User::Runtime, Some(role)) => {
+                migrate(&schema.settings(), &mut |_| ()).await?;
+                execute(&mut connect().await, grants(&schema, role)).await;
+            }
+            _ => {
+                migrate(&schema.settings(), &mut |_| ()).await?;
+            }
+        }
         Ok(Space {
             schema,
             clock: ClockShift::default(),
-            url,
+            url: by_role,
             _role: role,
         })
     }
@@ -84,25 +117,31 @@ async fn role_with(isolation: &str) -> TestRole {
 
 /// Every case, none waived, and through each layer.
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials: Vec<Trial> = CASES.iter().map(|case| trial(case, None)).collect();
-    let all = std::env::var("DVT_PG_ISOLATION").as_deref() == Ok("all");
-    let meets = |case: &&Case| {
-        WHERE_TRANSACTIONS_MEET
-            .iter()
-            .any(|family| case.name.starts_with(family))
-    };
-    let played: Vec<&Case> = CASES.iter().filter(|case| all || meets(case)).collect();
+    let usual = CASES.iter();
+    let mut trials: Vec<Trial> = usual.map(|case| trial("", case, User::Usual)).collect();
+    let isolated = played(
+        "DVT_PG_ISOLATION",
+        &WHERE_TRANSACTIONS_MEET,
+        "with stricter isolation",
+    );
     for (prefix, isolation) in STRICTER {
         trials.push(premise(prefix, isolation));
-        trials.extend(
-            played
-                .iter()
-                .map(|case| trial(case, Some((prefix, isolation)))),
-        );
+        let user = User::Isolated(isolation);
+        trials.extend(isolated.iter().map(|case| trial(prefix, case, user)));
     }
+    let rights = played(
+        "DVT_PG_RUNTIME_ROLE",
+        &WHERE_RIGHTS_MATTER,
+        "that own nothing",
+    );
+    trials.extend(
+        rights
+            .iter()
+            .map(|case| trial("runtime_role", case, User::Runtime)),
+    );
     for case in CASES {
         trials.push(through("group_commit", case, || {
-            Through::new(Postgres { isolation: None }, |store| {
+            Through::new(Postgres { user: User::Usual }, |store| {
                 Arc::new(GroupCommit::new(store))
             })
         }));
@@ -110,29 +149,35 @@ pub(crate) fn trials() -> Vec<Trial> {
         if !case.name.starts_with("tolerant::") {
             trials.push(through("transition_guard", case, || {
                 let guarded = |store| -> Arc<dyn Store> { Arc::new(TransitionGuard::new(store)) };
-                Through::new(Postgres { isolation: None }, guarded).judging()
+                Through::new(Postgres { user: User::Usual }, guarded).judging()
             }));
         }
-    }
-    if played.len() < CASES.len() && std::env::var_os("DVT_PG_INTEGRATION").is_some() {
-        println!(
-            "left out: {} of {} conformance cases as roles with stricter isolation (DVT_PG_ISOLATION=all plays them)",
-            CASES.len() - played.len(),
-            CASES.len(),
-        );
     }
     trials
 }
 
-fn trial(case: &'static Case, stricter: Option<(&str, &'static str)>) -> Trial {
-    let name = match stricter {
-        Some((prefix, _)) => format!("{prefix}::{}", case.name),
-        None => case.name.to_owned(),
+/// The cases of these families, or all if the environment asks for that; what is left out is told.
+fn played(variable: &str, families: &[&str], roles: &str) -> Vec<&'static Case> {
+    let all = std::env::var(variable).as_deref() == Ok("all");
+    let of_family = |case: &&Case| families.iter().any(|family| case.name.starts_with(family));
+    let played: Vec<_> = CASES.iter().filter(|case| all || of_family(case)).collect();
+    if played.len() < CASES.len() && std::env::var_os("DVT_PG_INTEGRATION").is_some() {
+        println!(
+            "left out: {} of {} conformance cases as roles {roles} ({variable}=all plays them)",
+            CASES.len() - played.len(),
+            CASES.len(),
+        );
+    }
+    played
+}
+
+fn trial(prefix: &str, case: &'static Case, user: User) -> Trial {
+    let name = match user {
+        User::Usual => case.name.to_owned(),
+        _ => format!("{prefix}::{}", case.name),
     };
-    let isolation = stricter.map(|(_, isolation)| isolation);
     Trial::test(name, move || {
-        let harness = Arc::new(Postgres { isolation });
-        let evaluated = runtime()?.block_on(evaluate(harness, case));
+        let evaluated = runtime()?.block_on(evaluate(Arc::new(Postgres { user }), case));
         evaluated.map_err(|failure| Failed::from(failure.to_string()))
     })
 }

@@ -31,6 +31,7 @@ mod ground;
 mod hints;
 mod hints_lost;
 mod hints_relay;
+mod hostile;
 mod hot;
 mod interrupted;
 mod keys;
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
         privileges::trials(),
         runtime_role::trials(),
         settings::trials(),
+        hostile::trials(),
         round_trips::trials(),
         append_in::trials(),
         append_in_races::trials(),

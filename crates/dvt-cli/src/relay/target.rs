@@ -12,6 +12,8 @@ use crate::args::SinkArgs;
 use crate::console::SharedWriter;
 use crate::failure::{Failure, chain};
 
+#[cfg(test)]
+mod fuzz;
 mod settings;
 
 /// Where `--to` points, checked and not yet reached.
@@ -57,7 +59,7 @@ impl Target {
             }
             _ => Err(Failure::Usage(format!(
                 "--to {:?} is no place to deliver to: use stdout:, https://…, nats://… or amqp://…",
-                without_login(to)
+                without_secrets(to)
             ))),
         }
     }
@@ -154,10 +156,13 @@ impl Outlet {
     }
 }
 
-/// A URL that nobody understands may still hold a password.
-fn without_login(to: &str) -> String {
-    match to.rsplit_once('@') {
-        Some((_, rest)) => format!("…@{rest}"),
-        None => to.to_owned(),
+/// A URL that nobody understands may still hold a password, and nobody knows where: only its scheme is shown, or a plain word.
+fn without_secrets(to: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-+.".contains(c);
+    match to.split_once(':') {
+        Some((scheme, "")) if scheme.chars().all(is_plain) => format!("{scheme}:"),
+        Some((scheme, _)) if scheme.chars().all(is_plain) => format!("{scheme}:…"),
+        None if to.chars().all(is_plain) => to.to_owned(),
+        _ => "…".to_owned(),
     }
 }

@@ -19,28 +19,37 @@ impl Engine {
         self.acknowledging = true;
         let many = self.delivered.len().min(dvt_contracts::MAX_CALL_LEASES);
         let (acknowledgements, first_seqs) = self.delivered.drain(..many).unzip();
-        let until = Instant::now() + self.settings.lease;
-        let task = work::acknowledge(Arc::clone(&self.store), acknowledgements, first_seqs, until);
+        let patience = self.patience(self.settings.lease);
+        let store = Arc::clone(&self.store);
+        let task = work::acknowledge(store, acknowledgements, first_seqs, patience);
         self.tasks.spawn(task);
     }
 
-    /// Lengthens the leases that are worked under, and ends the work under those that cannot have lasted.
+    /// Ends the work under leases that cannot have lasted, and lengthens the others when it is time for that.
     pub(super) fn keep_leases(&mut self, now: Instant) {
-        self.next_upkeep = now + self.settings.lease / 3;
         let working = || self.held.iter().filter(|held| held.is_working());
         let ended: Vec<Lease> = working()
             .filter(|held| held.expires_at <= now)
             .map(|held| held.lease.clone())
             .collect();
-        let leases: Vec<Lease> = working()
-            .filter(|held| held.expires_at > now)
-            .map(|held| held.lease.clone())
-            .collect();
         ended.iter().for_each(|lease| self.lose(lease));
+        if now < self.next_upkeep {
+            return;
+        }
+        self.next_upkeep = now + self.settings.lease / 3;
+        let working = self.held.iter().filter(|held| held.is_working());
+        let leases: Vec<Lease> = working.map(|held| held.lease.clone()).collect();
         if !leases.is_empty() {
             let task = work::extend(Arc::clone(&self.store), leases, self.settings.lease);
             self.tasks.spawn(task);
         }
+    }
+
+    /// When [`keep_leases`](Self::keep_leases) has something to do.
+    pub(super) fn next_lease_work(&self) -> Instant {
+        let working = self.held.iter().filter(|held| held.is_working());
+        let ends = working.map(|held| held.expires_at);
+        ends.fold(self.next_upkeep, Instant::min)
     }
 
     pub(super) fn acknowledged(
@@ -141,10 +150,12 @@ impl Engine {
                 continue;
             };
             match reply {
-                Ok(extended) => {
+                // Replies may overtake each other, and the later end is the true one.
+                Ok(extended) if begun_at + self.settings.lease > held.expires_at => {
                     held.lease = extended;
                     held.expires_at = begun_at + self.settings.lease;
                 }
+                Ok(_) => {}
                 Err(_) => self.lose(lease),
             }
         }

@@ -119,9 +119,7 @@ impl Engine {
             self.settle(&doubt.lease.run);
             leases.push(doubt.lease);
         }
-        let until = Instant::now() + self.settings.lease;
-        self.tasks
-            .spawn(work::release(Arc::clone(&self.store), leases, until));
+        self.release(leases, self.settings.lease);
     }
 
     pub(super) fn settle(&mut self, run: &RunKey) {
@@ -142,9 +140,7 @@ impl Engine {
             return self.charge(lease, run_seq, reason);
         }
         self.narrow(&lease.run, 1, true);
-        let until = Instant::now() + self.settings.lease;
-        self.tasks
-            .spawn(work::release(Arc::clone(&self.store), vec![lease], until));
+        self.release(vec![lease], self.settings.lease);
     }
 
     fn narrow(&mut self, run: &RunKey, limit: usize, suspected: bool) {
@@ -176,10 +172,10 @@ impl Engine {
     }
 
     pub(super) fn charge(&mut self, lease: Lease, run_seq: u64, reason: SafeText) {
-        let until = Instant::now() + self.settings.lease;
+        let patience = self.patience(self.settings.lease);
         let (store, policy) = (Arc::clone(&self.store), self.settings.retry);
         self.tasks
-            .spawn(work::fail(store, lease, run_seq, reason, policy, until));
+            .spawn(work::fail(store, lease, run_seq, reason, policy, patience));
     }
 
     /// A sink that panics on an event has refused it. With a store that panics nothing can be done.

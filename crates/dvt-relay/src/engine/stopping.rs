@@ -1,12 +1,9 @@
-use std::sync::Arc;
-
 use dvt_contracts::Lease;
 use tokio::time::{Instant, sleep_until};
 
 use super::Engine;
 use crate::held::Phase;
 use crate::report::RelayMode;
-use crate::work;
 
 impl Engine {
     /// Claims no more, finishes what is in flight in the time that is left for it, and gives the rest back.
@@ -32,23 +29,23 @@ impl Engine {
             self.acknowledge();
             let verdicts = self.breaker.judge(Instant::now(), 0);
             self.carry_out(verdicts);
-            if Instant::now() >= self.next_upkeep {
-                self.keep_leases(Instant::now());
-            }
+            self.keep_leases(Instant::now());
             // A claim that was under way when the order came is given back unseen.
             self.give_back(|phase| matches!(phase, Phase::Waiting(_) | Phase::Doubted));
             if self.tasks.is_empty() {
                 return;
             }
             tokio::select! {
-                Some(done) = self.tasks.join_next_with_id() => {
-                    // What cannot be told to the store any more ends with its lease.
-                    let _ = self.take_in(done, RelayMode::Forever);
-                }
-                () = sleep_until(deadline.min(self.next_upkeep)) => {
+                // Time first: whatever goes on ending must not put off the end.
+                biased;
+                () = sleep_until(deadline.min(self.next_lease_work())) => {
                     if Instant::now() >= deadline {
                         return;
                     }
+                }
+                Some(done) = self.tasks.join_next_with_id() => {
+                    // What cannot be told to the store any more ends with its lease.
+                    let _ = self.take_in(done, RelayMode::Forever);
                 }
             }
         }
@@ -70,9 +67,7 @@ impl Engine {
             self.breaker.forget(&lease.run);
             self.let_go(lease);
         }
-        let until = Instant::now() + self.settings.stop_within;
-        self.tasks
-            .spawn(work::release(Arc::clone(&self.store), given, until));
+        self.release(given, self.settings.stop_within);
         count
     }
 }

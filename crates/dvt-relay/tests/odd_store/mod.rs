@@ -26,6 +26,10 @@ pub(crate) enum Odd {
     OvertakenAcknowledgement,
     /// Acknowledgements never answer.
     SilentAcknowledgement,
+    /// Leases are never lengthened: there is no answer.
+    SilentExtend,
+    /// The first lengthening of leases answers after 25 seconds.
+    LateExtend,
     /// Giving back takes its time.
     SlowRelease,
     /// The first claim answers after three seconds.
@@ -76,7 +80,14 @@ impl OutboxStorage for OddStore {
         leases: &[Lease],
         by: Duration,
     ) -> Result<Vec<Result<Lease, LeaseError>>, OutboxError> {
-        self.store.extend(leases, by).await
+        if self.odd == Odd::SilentExtend {
+            return std::future::pending().await;
+        }
+        let replies = self.store.extend(leases, by).await;
+        if self.is_first(Odd::LateExtend) {
+            sleep(Duration::from_secs(25)).await;
+        }
+        replies
     }
 
     async fn mark_delivered(
