@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dvt_adapter_memory::{ManualClock, MemoryStore};
+use dvt_conformance::faults::{campaigns, dropped_everywhere};
 use dvt_conformance::{Harness, Through, async_trait, suite};
 use dvt_contracts::{BoxError, Store, Timestamp};
 
@@ -51,4 +52,19 @@ mod through_arc {
     suite!(Through::new(Memory { histories: 500 }, |store| Arc::new(
         store
     )));
+}
+
+/// CASES D 32.
+#[tokio::test(start_paused = true)]
+async fn calls_may_be_dropped_at_every_await() {
+    let memory = Arc::new(Memory { histories: 0 });
+    println!("{}", dropped_everywhere(memory).await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_lost_under_faults() {
+    let memory = Arc::new(Memory { histories: 0 });
+    campaigns(memory, 5, |faulty| Arc::new(faulty))
+        .await
+        .unwrap();
 }

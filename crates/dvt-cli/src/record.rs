@@ -219,4 +219,6 @@ fn open(args: &RecordArgs) -> Result<Input<Box<dyn Read + Send>>, Failure> {
 }
 
 #[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
 mod tests;

@@ -13,6 +13,14 @@ const INTERRUPTED: i32 = 130;
 pub(crate) struct Stop(watch::Receiver<bool>);
 
 impl Stop {
+    /// Nobody asks.
+    #[cfg(test)]
+    pub(crate) fn never() -> Self {
+        let (asked, waiting) = watch::channel(false);
+        std::mem::forget(asked);
+        Self(waiting)
+    }
+
     /// Completes when it has been asked for.
     pub(crate) async fn asked(&mut self) {
         // Without the task that listens nobody can ask, and nothing should wait.

@@ -34,7 +34,7 @@ fn in_run(run: &RunKey, failure: &Failure) -> Failure {
     Failure::new(format!("audit of run {run}: {failure}"))
 }
 
-async fn all_runs(store: &dyn RunStateStore) -> Result<Vec<RunRecord>, Failure> {
+pub(crate) async fn all_runs(store: &dyn RunStateStore) -> Result<Vec<RunRecord>, Failure> {
     let mut records = Vec::new();
     for tenant_id in store.list_tenants(None, MAX_PAGE).await? {
         let mut query = RunQuery::new(tenant_id);
@@ -49,6 +49,24 @@ async fn all_runs(store: &dyn RunStateStore) -> Result<Vec<RunRecord>, Failure> 
         }
     }
     Ok(records)
+}
+
+/// The whole log of a run.
+#[cfg(feature = "faults")]
+pub(crate) async fn log_of(
+    store: &dyn RunStateStore,
+    run: &RunKey,
+) -> Result<Vec<dvt_contracts::RunEvent>, Failure> {
+    let mut log: Vec<dvt_contracts::RunEvent> = Vec::new();
+    loop {
+        let after = log.last().map_or(0, |event| event.run_seq);
+        let page = store.list_events(run, after, MAX_PAGE).await?;
+        let is_last = page.is_last(after) || page.events.is_empty();
+        log.extend(page.events);
+        if is_last {
+            return Ok(log);
+        }
+    }
 }
 
 async fn all_pending(store: &dyn OutboxStorage) -> Result<Vec<PendingRun>, Failure> {

@@ -33,6 +33,8 @@ impl fmt::Debug for Cx {
 trait Space: Send + Sync {
     async fn open(&self) -> Result<Arc<dyn Store>, BoxError>;
     async fn shift_clock(&self, seconds: i64) -> Result<(), BoxError>;
+    #[cfg(feature = "faults")]
+    async fn settle(&self) -> Result<(), BoxError>;
     async fn another(&self) -> Result<Cx, BoxError>;
     fn time_precision(&self) -> Duration;
     fn judges(&self) -> bool;
@@ -52,6 +54,10 @@ impl<H: Harness> Space for Bound<H> {
     }
     async fn shift_clock(&self, seconds: i64) -> Result<(), BoxError> {
         self.harness.shift_clock(&self.space, seconds).await
+    }
+    #[cfg(feature = "faults")]
+    async fn settle(&self) -> Result<(), BoxError> {
+        self.harness.settle(&self.space).await
     }
     async fn another(&self) -> Result<Cx, BoxError> {
         Cx::create(Arc::clone(&self.harness)).await
@@ -93,6 +99,12 @@ impl Cx {
     /// Moves the store's clock.
     pub(crate) async fn shift_clock(&self, seconds: i64) -> Result<(), Failure> {
         Ok(self.space.shift_clock(seconds).await?)
+    }
+
+    /// Waits until nothing is under way any more.
+    #[cfg(feature = "faults")]
+    pub(crate) async fn settle(&self) -> Result<(), Failure> {
+        Ok(self.space.settle().await?)
     }
 
     pub(crate) fn time_precision(&self) -> Duration {

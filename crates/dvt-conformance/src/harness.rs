@@ -4,6 +4,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use dvt_contracts::{BoxError, Store};
 
+/// After this a task of this process has done what it was about to do.
+pub(crate) const QUIET: Duration = Duration::from_millis(10);
+
 /// All that an adapter author writes: how to make, open and clean up a store, and how to move its clock.
 #[async_trait]
 pub trait Harness: Send + Sync + 'static {
@@ -19,6 +22,14 @@ pub trait Harness: Send + Sync + 'static {
     /// Moves the store's clock, for all handles, by this many seconds; backwards if negative. The clock may go on by
     /// itself meanwhile, as long as less than twenty seconds pass between two moves and in a random history.
     async fn shift_clock(&self, space: &Self::Space, seconds: i64) -> Result<(), BoxError>;
+
+    /// Waits until everything has ended that calls left running whose futures were dropped: statements on their way, tasks,
+    /// sessions. What does not end is an error. Unless it is said otherwise, all ends within 10 ms.
+    async fn settle(&self, space: &Self::Space) -> Result<(), BoxError> {
+        let _ = space;
+        tokio::time::sleep(QUIET).await;
+        Ok(())
+    }
 
     /// The finest step of the store's clock.
     fn time_precision(&self) -> Duration {

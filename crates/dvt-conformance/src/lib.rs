@@ -4,6 +4,8 @@ mod audit;
 pub mod cases;
 mod cx;
 mod failure;
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod fixture;
 mod harness;
 mod list;

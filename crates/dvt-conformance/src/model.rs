@@ -3,6 +3,8 @@
 mod call;
 mod dice;
 mod differ;
+#[cfg(feature = "faults")]
+mod dropped;
 mod observe;
 mod operate;
 mod play;
@@ -11,6 +13,8 @@ mod snap;
 mod work;
 
 pub use self::differ::{Contestant, Played, differ};
+#[cfg(feature = "faults")]
+pub use self::dropped::{Drops, dropped_everywhere};
 pub(crate) use self::play::play_histories;
 
 /// A reply as the text in which model and store are compared.

@@ -62,6 +62,9 @@ pub(crate) async fn after_polls<F: Future + Send>(polls: usize, future: F) -> Op
             }
         }
     }
+    if polls == 0 {
+        return None;
+    }
     pin!(Limited {
         future: Box::pin(future),
         polls

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dvt_contracts::{BoxError, Store};
 
-use crate::harness::Harness;
+use crate::harness::{Harness, QUIET};
 
 /// Runs the suite with a layer over each handle on the store: `Through::new(harness, |store| Arc::new(Layer::new(store)))`.
 pub struct Through<H> {
@@ -55,6 +55,12 @@ impl<H: Harness> Harness for Through<H> {
 
     async fn shift_clock(&self, space: &H::Space, seconds: i64) -> Result<(), BoxError> {
         self.harness.shift_clock(space, seconds).await
+    }
+
+    async fn settle(&self, space: &H::Space) -> Result<(), BoxError> {
+        // What the layer left running, and then what that left running below.
+        tokio::time::sleep(QUIET).await;
+        self.harness.settle(space).await
     }
 
     fn judges(&self) -> bool {

@@ -1,14 +1,17 @@
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 
-use dvt_contracts::{EventSink, OutboxStorage};
+use dvt_contracts::{EventSink, OutboxError, OutboxStorage};
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use crate::chance::Chance;
 use crate::engine::Engine;
-use crate::observer::RelayObserver;
+use crate::observer::{RelayEvent, RelayObserver};
 use crate::report::{RelayError, RelayMode, RelayReport};
 use crate::settings::RelaySettings;
+use crate::work;
 
 /// Delivers an outbox to a sink: each run's events in order, many runs at once.
 ///
@@ -87,6 +90,8 @@ impl Relay {
 
     /// Works until `stop` completes, or until there is no more to do. Needs a Tokio runtime with time.
     ///
+    /// A store that is away for now is asked again and again, from the beginning on.
+    ///
     /// When told to stop it claims no more, finishes what is in flight within [`RelaySettings::stop_within`], and gives the
     /// rest back. If the future is dropped, leases end by their time.
     ///
@@ -97,9 +102,12 @@ impl Relay {
         mode: RelayMode,
         stop: impl Future<Output = ()> + Send,
     ) -> Result<RelayReport, RelayError> {
-        self.store
-            .bind_destination(&self.settings.destination)
-            .await?;
+        let mut stop = pin!(stop);
+        tokio::select! {
+            biased;
+            () = &mut stop => return Ok(RelayReport::default()),
+            bound = self.bind() => bound?,
+        }
         let engine = Engine::new(
             Arc::clone(&self.store),
             Arc::clone(&self.sink),
@@ -108,5 +116,23 @@ impl Relay {
             self.chance.clone(),
         );
         engine.run(mode, &self.wake, stop).await
+    }
+
+    /// Names the destination to the store, which may be away for now.
+    async fn bind(&self) -> Result<(), OutboxError> {
+        loop {
+            match self
+                .store
+                .bind_destination(&self.settings.destination)
+                .await
+            {
+                Err(error) if work::is_passing(&error) => {
+                    let failed = RelayEvent::StoreFailed { error: &error };
+                    self.observer.observe(&failed);
+                    sleep(self.settings.poll_interval).await;
+                }
+                answer => return answer,
+            }
+        }
     }
 }

@@ -15,7 +15,7 @@ use super::snap::{STEP, model_start};
 use super::text;
 
 /// The state of a whole store.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Model {
     /// Whether it refuses what the transition table does not allow.
     judges: bool,
@@ -25,7 +25,7 @@ pub(super) struct Model {
     pub(super) last_retarget: Option<Retarget>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ModelRun {
     metadata: RunMetadata,
     provider_ref: Option<ProviderRef>,

@@ -1,8 +1,14 @@
 //! Every case must be able to fail: each is played against stores with one planted bug each, and the outcome is
 //! compared with the committed `kill-matrix.md`. `DVT_UPDATE_KILL_MATRIX=1` rewrites that file.
-#![expect(clippy::expect_used, reason = "a broken fixture must fail the test")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a broken fixture must fail the test"
+)]
 
 mod bug;
+mod drops;
+mod faults;
 mod matrix;
 mod mutants;
 

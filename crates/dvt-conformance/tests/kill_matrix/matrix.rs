@@ -18,9 +18,9 @@ const HISTORIES: u32 = 400;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The memory store with one bug.
-struct Mutated(fn() -> Arc<dyn Bug>);
+pub(crate) struct Mutated(pub(crate) fn() -> Arc<dyn Bug>);
 
-struct Space {
+pub(crate) struct Space {
     store: MemoryStore,
     clock: ManualClock,
     bug: Arc<dyn Bug>,

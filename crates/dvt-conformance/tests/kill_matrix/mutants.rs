@@ -16,7 +16,7 @@ mod peeking;
 mod races;
 mod runs;
 mod settling;
-mod tools;
+pub(crate) mod tools;
 
 /// A bug and what to say about it.
 #[derive(Clone, Copy)]
@@ -38,7 +38,7 @@ macro_rules! planted {
         )*];
     };
 }
-use planted;
+pub(crate) use planted;
 
 /// A bug in one method, without notes.
 macro_rules! on {
@@ -57,7 +57,7 @@ macro_rules! on {
         }
     };
 }
-use on;
+pub(crate) use on;
 
 /// A bug in `append_batch`, without notes.
 macro_rules! on_append {
@@ -76,7 +76,7 @@ macro_rules! on_append {
         }
     };
 }
-use on_append;
+pub(crate) use on_append;
 
 /// No bug at all: every case must pass on it, or its kills would mean nothing.
 #[derive(Debug)]

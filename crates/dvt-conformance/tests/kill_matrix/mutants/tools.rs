@@ -2,7 +2,7 @@
 
 use dvt_contracts::*;
 
-pub(super) type Replies = Result<Vec<Result<AppendOutcome, AppendError>>, StoreError>;
+pub(crate) type Replies = Result<Vec<Result<AppendOutcome, AppendError>>, StoreError>;
 
 /// The accepted replies of a call.
 pub(super) fn accepted(replies: &mut Replies) -> impl Iterator<Item = &mut AppendOutcome> {
@@ -13,7 +13,7 @@ pub(super) fn accepted(replies: &mut Replies) -> impl Iterator<Item = &mut Appen
 }
 
 /// Sends each request in a call of its own.
-pub(super) async fn append_each(inner: &dyn Store, requests: &[AppendRequest]) -> Replies {
+pub(crate) async fn append_each(inner: &dyn Store, requests: &[AppendRequest]) -> Replies {
     let mut replies = Vec::new();
     for request in requests {
         replies.extend(inner.append_batch(std::slice::from_ref(request)).await?);
@@ -44,7 +44,7 @@ pub(super) fn change_event(
 }
 
 /// The event with its key changed.
-pub(super) fn rekey(event: &Event, change: impl Fn(&str) -> String) -> Event {
+pub(crate) fn rekey(event: &Event, change: impl Fn(&str) -> String) -> Event {
     let key = change(event.idempotency_key().as_str())
         .parse()
         .expect("still a key");
