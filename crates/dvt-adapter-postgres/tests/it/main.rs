@@ -25,6 +25,7 @@ mod crosswise;
 mod deadlines;
 mod differential;
 mod doctor;
+mod dropped;
 mod empty_claim;
 mod error_classes;
 mod ground;
@@ -81,6 +82,7 @@ fn main() -> ExitCode {
         append_in_races::trials(),
         late_heads::trials(),
         cancellation::trials(),
+        dropped::trials(),
         deadlines::trials(),
         silence::trials(),
         acknowledge_against_append::trials(),
