@@ -9,6 +9,7 @@ use dvt_conformance::faults::{after_polls, campaigns, dropped_everywhere};
 use dvt_conformance::{Harness, async_trait};
 use dvt_contracts::{BoxError, Store};
 use sqlx::AssertSqlSafe;
+use tokio::time::timeout;
 
 use crate::interrupted::polled;
 use crate::server::{TestSchema, connect, random_name};
@@ -90,7 +91,7 @@ async fn nothing_is_lost_under_faults() -> Outcome {
 async fn beginnings_may_be_dropped_at_every_await() -> Outcome {
     let (schema, name, ears) = (migrated().await, random_name(), random_name());
     let settings = || schema.settings_by(&url_named(&name));
-    let (mut drops, mut goes_on) = (0, true);
+    let (mut drops, mut goes_on, mut hears) = (0, true, false);
     for polls in 0.. {
         if !goes_on {
             break;
@@ -112,18 +113,22 @@ async fn beginnings_may_be_dropped_at_every_await() -> Outcome {
         goes_on |= examined.transpose()?.is_none();
         gone(&name, &format!("examine, {polls} polls")).await;
 
-        let store = open(schema.settings_by(&url_named(&ears))).await;
-        let listener = store.hint_listener();
-        drop(store);
-        {
+        if !hears {
+            let store = open(schema.settings_by(&url_named(&ears))).await;
+            let listener = store.hint_listener();
+            drop(store);
             let listening = pin!(listener.run(|| ()));
-            assert!(polled(listening, polls).await.is_none());
+            let ended = timeout(Duration::from_secs(1), polled(listening, polls)).await;
+            // From then on it waits for hints, which nobody gives.
+            hears = ended.is_err();
+            assert!(!matches!(ended, Ok(Some(_))));
+            drops += 1;
         }
-        drops += 1;
     }
     // A listener says goodbye in a task, which waits for some seconds if its session was in the middle of something.
     gone(&ears, "listen").await;
     println!("{drops} dropped");
+    assert!(hears);
     assert!(drops > 20, "{drops}");
     Ok(())
 }
