@@ -40,6 +40,8 @@ pub(crate) fn may_connect_later(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::InvalidData,
         sqlx::Error::Database(_) => cause(error) != Cause::Refused,
+        // A handshake that was cut short: the driver takes the end of the connection for a byte that it does not know.
+        sqlx::Error::Protocol(_) => true,
         _ => false,
     }
 }
@@ -99,6 +101,15 @@ fn database_cause(code: &str, constraint: Option<&str>, fatal: bool) -> Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_handshake_that_was_cut_short_is_tried_again() {
+        // Seen when a server was stopped between the client's first message and its answer.
+        let cut = "unexpected response from SSLRequest: 0x00".to_owned();
+        assert!(may_connect_later(&sqlx::Error::Protocol(cut)));
+        let certificate = std::io::Error::from(std::io::ErrorKind::InvalidData);
+        assert!(!may_connect_later(&certificate.into()));
+    }
 
     #[test]
     fn every_observed_state_has_its_meaning() {
