@@ -26,7 +26,7 @@ pub(super) struct Group<'a> {
     /// What is known of each of them so far.
     known: Vec<Option<RunEvent>>,
     look_only: bool,
-    /// Why not, the keys and the head tell.
+    /// Whether the statement that looks for no keys wrote nothing of it; the one that looks tells why.
     is_unwritten: bool,
 }
 

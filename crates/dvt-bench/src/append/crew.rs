@@ -44,7 +44,7 @@ impl<B: Baseline> Crew<B> {
         })
     }
 
-    /// With the number of connections, out of 1, 8 and 32, with which it is fastest.
+    /// With the number of connections, out of 1, 8 and 32, with which it is fastest. Leaves what it wrote.
     pub(super) async fn best(ground: &Ground, scale: Scale) -> Result<Self, BoxError> {
         ground.empty().await?;
         let mut best: Option<(f64, Self)> = None;
@@ -65,7 +65,6 @@ impl<B: Baseline> Crew<B> {
                 best = Some((rate, crew));
             }
         }
-        ground.empty().await?;
         best.map(|(_, crew)| crew)
             .ok_or_else(|| "no number of connections was tried".into())
     }
