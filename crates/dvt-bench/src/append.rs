@@ -183,8 +183,14 @@ async fn against<B: Baseline>(
     let count = shared_out(8 * scale.events);
     let duel = duel(
         scale,
-        async |round| rate(count, baseline.append(round, count)).await,
-        async |round| grouped(ground, &store, round, count, contest.runs).await,
+        async |round| {
+            ground.settle().await?;
+            rate(count, baseline.append(round, count)).await
+        },
+        async |round| {
+            ground.settle().await?;
+            grouped(ground, &store, round, count, contest.runs).await
+        },
     )
     .await?;
     let all = count * (scale.rounds as u64 + 1);

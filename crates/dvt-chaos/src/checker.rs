@@ -10,6 +10,7 @@ mod leases;
 mod log;
 mod order;
 mod outcomes;
+mod reader;
 mod sink;
 mod state;
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod reply;
 
 pub(crate) use self::call::{Append, Call, Held, NewEvent, OperatorAct};
 pub(crate) use self::entry::{
-    Arrival, Entry, FaultMark, Final, FinalDeadLetter, FinalRun, Health, Record,
+    Arrival, Entry, FaultMark, FaultPhase, Final, FinalDeadLetter, FinalRun, Health, Record,
 };
 pub(crate) use self::reply::{
     Answer, Claimed, FailAnswer, LeaseAnswer, OperatorAnswer, Reply, StoredEvent,

@@ -48,7 +48,7 @@ pub(crate) struct Report {
     in_flight: BTreeMap<String, (u64, f64)>,
 }
 
-/// An append succeeds so soon after a fault, in 95 of 100 cases.
+/// An append of every writer succeeds so soon after a fault, in 95 of 100 cases.
 const RECOVERY_SECONDS: f64 = 5.0;
 /// All callers do after a long freeze.
 const POOL_SECONDS: f64 = 10.0;
@@ -210,7 +210,7 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "\nfaults: {}; 95 of 100 times an append succeeded within {:.2} s after",
+            "\nfaults: {}; 95 of 100 times every writer was back within {:.2} s after",
             self.faults_total, self.recovery_p95_s
         )?;
         if let Some(seconds) = self.freeze_pool_recovery_s {

@@ -1,4 +1,4 @@
-//! The process that writes the history, is the sink of all relays, and checks in the end.
+//! The process that writes the history, and is the sink of all relays.
 
 use std::collections::HashMap;
 use std::fs::File;

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::run::Campaign;
 use crate::BoxError;
-use crate::history::{FaultMark, Record};
+use crate::history::{FaultMark, FaultPhase, Record};
 use crate::nemesis::Kind;
 
 impl Campaign<'_> {
@@ -31,7 +31,7 @@ impl Campaign<'_> {
         self.pen.write(Record::Fault(FaultMark {
             number,
             kind: kind.clone(),
-            healed: false,
+            phase: FaultPhase::Begins,
         }));
         server.kill_postmaster().await?;
         standby.promote().await?;
@@ -43,7 +43,7 @@ impl Campaign<'_> {
         self.pen.write(Record::Fault(FaultMark {
             number,
             kind,
-            healed: true,
+            phase: FaultPhase::Healed,
         }));
         self.arena.server = Some(standby);
         sleep(Duration::from_secs(3)).await;

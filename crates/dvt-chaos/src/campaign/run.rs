@@ -20,7 +20,7 @@ use crate::BoxError;
 
 use crate::cluster::{Folder, Programs, Server};
 use crate::dump;
-use crate::history::{FaultMark, Final, Record};
+use crate::history::{FaultMark, FaultPhase, Final, Record};
 use crate::nemesis::{self, Arena, Kind};
 use crate::pen::Pen;
 use crate::report::Report;
@@ -31,6 +31,8 @@ use crate::scribe;
 const PROXIES: usize = 4;
 /// So many faults that hurt only some may be under way at once.
 const AT_ONCE: usize = 3;
+/// How often it tells how far it is.
+const TELLS_EVERY: Duration = Duration::from_secs(30);
 /// Writers settle what they began by then.
 const SETTLED_WITHIN: Duration = Duration::from_secs(40);
 
@@ -160,18 +162,23 @@ impl<'a> Campaign<'a> {
         let mut span = plan.span.saturating_sub(promotion_time(plan));
         sleep(Duration::from_secs(2).min(span)).await;
         if plan.freezes_long {
-            self.alone(Kind::FreezeServerLong).await?;
-            self.pen.write(Record::LongFreeze);
-            sleep(Duration::from_secs(12)).await;
+            self.long_freeze().await?;
         }
         span = span.saturating_sub(self.begun.elapsed());
         let begun = Instant::now();
         let acts = nemesis::schedule(&kinds, plan.least, plan.faults, span, plan.seed);
         let mut done: BTreeMap<Kind, u64> = BTreeMap::new();
         let mut under_way = JoinSet::new();
+        let mut told = Instant::now();
         for (at, kind) in acts {
             if begun.elapsed() > span {
                 break;
+            }
+            if told.elapsed() > TELLS_EVERY && plan.planted.is_none() {
+                told = Instant::now();
+                let faults: u64 = done.values().sum();
+                let (now, all) = (self.begun.elapsed().as_secs(), plan.span.as_secs());
+                eprintln!("{now} s of {all} s, {faults} faults");
             }
             let is_late = begun.elapsed() > at + Duration::from_secs(3);
             if is_late
@@ -206,6 +213,17 @@ impl<'a> Campaign<'a> {
         while under_way.join_next().await.is_some() {}
         sleep((begun + span).saturating_duration_since(Instant::now())).await;
         self.failures.extend(self.arena.crew.deserters());
+        Ok(())
+    }
+
+    /// After a short one, so that everybody is busy catching up when it begins.
+    async fn long_freeze(&mut self) -> Result<(), BoxError> {
+        sleep(Duration::from_secs(8)).await;
+        self.alone(Kind::FreezeServer).await?;
+        sleep(Duration::from_millis(100)).await;
+        self.alone(Kind::FreezeServerLong).await?;
+        self.pen.write(Record::LongFreeze);
+        sleep(Duration::from_secs(12)).await;
         Ok(())
     }
 
@@ -306,16 +324,19 @@ async fn perform(
     kind: Kind,
     dice: &mut Dice,
 ) -> Result<(), BoxError> {
-    let mark = |healed| {
+    let mark = |phase| {
         Record::Fault(FaultMark {
             number,
             kind: kind.name().to_owned(),
-            healed,
+            phase,
         })
     };
-    pen.write(mark(false));
+    pen.write(mark(FaultPhase::Begins));
     let done = nemesis::act(arena, kind, dice).await;
-    pen.write(mark(true));
+    pen.write(mark(match done {
+        Ok(()) => FaultPhase::Healed,
+        Err(_) => FaultPhase::Failed,
+    }));
     done
 }
 

@@ -6,7 +6,7 @@ use super::facts::Facts;
 #[derive(Debug, Default)]
 pub(crate) struct Effort {
     pub(crate) kinds: BTreeMap<String, KindEffort>,
-    /// Seconds from each heal to the next append that succeeded, in order.
+    /// Seconds from each heal until an append of every writer had succeeded, in order.
     pub(crate) recoveries: Vec<f64>,
     /// Seconds from the end of a long freeze until every lane of every writer had succeeded.
     pub(crate) pool_recovery: Option<f64>,
@@ -19,7 +19,7 @@ pub(crate) struct KindEffort {
     pub(crate) met: u64,
     /// Operations in flight when they began, in all.
     pub(crate) in_flight: u64,
-    /// The longest time to the next append that succeeded, in seconds.
+    /// The longest recovery, in seconds.
     pub(crate) slowest: f64,
 }
 
@@ -30,8 +30,7 @@ impl Effort {
         let mut ends: Vec<u64> = facts.spans.iter().map(|(_, end)| *end).collect();
         begins.sort_unstable();
         ends.sort_unstable();
-        let mut successes = facts.successes.clone();
-        successes.sort_unstable();
+        let writers = Writers::of(facts);
         let mut effort = Self::default();
         for fault in &facts.faults {
             let begun = begins.partition_point(|begin| *begin < fault.begin);
@@ -44,16 +43,12 @@ impl Effort {
             let Some(healed) = fault.healed else {
                 continue;
             };
-            // Writers are told to stop when all is healed: nothing succeeds any more because nobody asks.
-            let next = successes.partition_point(|(at, _)| *at < healed);
-            if let Some((at, _)) = successes.get(next) {
-                let seconds = seconds(*at - healed);
-                kind.slowest = kind.slowest.max(seconds);
-                effort.recoveries.push(seconds);
-            }
+            let seconds = writers.recovery(fault.begin, healed);
+            kind.slowest = kind.slowest.max(seconds);
+            effort.recoveries.push(seconds);
         }
         effort.recoveries.sort_unstable_by(f64::total_cmp);
-        effort.pool_recovery = pool_recovery(facts, &successes);
+        effort.pool_recovery = pool_recovery(facts);
         effort
     }
 
@@ -71,7 +66,50 @@ impl Effort {
     }
 }
 
-fn pool_recovery(facts: &Facts, successes: &[(u64, u32)]) -> Option<f64> {
+/// When appends of each writer succeeded. One that was killed goes on as who came in its place.
+#[derive(Debug)]
+struct Writers {
+    successes: HashMap<String, Vec<u64>>,
+    /// When writers were told to stop.
+    until: u64,
+}
+
+impl Writers {
+    fn of(facts: &Facts) -> Self {
+        let mut successes: HashMap<String, Vec<u64>> = HashMap::new();
+        for (at, actor) in &facts.successes {
+            let actor = &facts.actors[*actor as usize];
+            // The number of its process comes before the number of its life.
+            let writer = actor
+                .rsplit_once('i')
+                .map_or(actor.as_str(), |(writer, _)| writer);
+            successes.entry(writer.to_owned()).or_default().push(*at);
+        }
+        successes
+            .values_mut()
+            .for_each(|times| times.sort_unstable());
+        Self {
+            successes,
+            until: facts.healed.unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Seconds until each had succeeded that had before the fault. Who did not any more is taken to have been about to when it was told to
+    /// stop: those that never settle are a failure of their own.
+    fn recovery(&self, begin: u64, healed: u64) -> f64 {
+        let back = self.successes.values().filter_map(|times| {
+            times.first().filter(|first| **first < begin)?;
+            let next = times.partition_point(|at| *at < healed);
+            let at = times.get(next).copied().unwrap_or(self.until);
+            Some(seconds(at.saturating_sub(healed)))
+        });
+        back.fold(0.0, f64::max)
+    }
+}
+
+fn pool_recovery(facts: &Facts) -> Option<f64> {
+    let mut successes = facts.successes.clone();
+    successes.sort_unstable();
     let slowest = facts.long_freezes.iter().map(|healed| {
         let mut first: HashMap<u32, u64> = HashMap::new();
         // Lanes that worked before it and after it; one that was killed meanwhile has another name since.

@@ -51,8 +51,17 @@ pub(crate) struct Arrival {
 pub(crate) struct FaultMark {
     pub(crate) number: u64,
     pub(crate) kind: String,
-    /// Whether this is its end: all that it broke works again.
-    pub(crate) healed: bool,
+    pub(crate) phase: FaultPhase,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum FaultPhase {
+    /// It is about to happen.
+    Begins,
+    /// All that it broke works again.
+    Healed,
+    /// It could not be done. What it may have broken works again.
+    Failed,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
