@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 
-use super::facts::Facts;
+use super::facts::{Facts, NEVER};
 
 /// How hard the nemesis tried, and how soon the store was back.
 #[derive(Debug, Default)]
@@ -26,8 +26,9 @@ pub(crate) struct KindEffort {
 impl Effort {
     /// Measures it.
     pub(crate) fn of(facts: &Facts) -> Self {
-        let mut begins: Vec<u64> = facts.spans.iter().map(|(begin, _)| *begin).collect();
-        let mut ends: Vec<u64> = facts.spans.iter().map(|(_, end)| *end).collect();
+        // One that never ended may have been over long before: its process was killed.
+        let ended = facts.spans.iter().filter(|(_, end)| *end != NEVER);
+        let (mut begins, mut ends): (Vec<u64>, Vec<u64>) = ended.copied().unzip();
         begins.sort_unstable();
         ends.sort_unstable();
         let writers = Writers::of(facts);

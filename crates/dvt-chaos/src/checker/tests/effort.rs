@@ -75,3 +75,15 @@ fn a_fault_that_could_not_be_done_is_none() {
 
     assert_eq!((found.total(), found.recoveries.len()), (0, 0));
 }
+
+#[test]
+fn who_was_killed_has_nothing_in_flight() {
+    let begun = Record::Begin(1, append(RUN, &[1]));
+    let mut entries = vec![Entry(1_000_000, "writer0i0.0".to_owned(), begun)];
+    entries.push(mark(2_000_000, 1, FaultPhase::Begins));
+    entries.push(mark(3_000_000, 1, FaultPhase::Healed));
+
+    let kind = effort(entries).kinds["kill"];
+
+    assert_eq!((kind.times, kind.met, kind.in_flight), (1, 0, 0));
+}
