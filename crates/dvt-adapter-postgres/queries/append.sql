@@ -24,13 +24,26 @@ WITH given AS MATERIALIZED (
         LIMIT 1
     ) AS seen ON true
 ),
+-- Side by side in the list: as functions in FROM each of them would first be kept as a whole.
+sent AS NOT MATERIALIZED (
+    SELECT unnest($7::bigint[]) AS request_no, unnest($8::text[]) AS event_type, unnest($9::text[]) AS step_id,
+           unnest($10::bigint[]) AS logical_attempt, unnest($11::bigint[]) AS engine_attempt,
+           unnest($12::text[]) AS idempotency_key, unnest($13::timestamptz[]) AS emitted_at, unnest($14::text[]) AS payload,
+           generate_subscripts($7::bigint[], 1)::bigint AS event_no
+),
 known AS MATERIALIZED (
-    SELECT e.request_no, e.event_no, k.*
-    FROM unnest($7::bigint[], $12::text[]) WITH ORDINALITY AS e (request_no, idempotency_key, event_no)
+    SELECT e.request_no, e.event_no - q.events_before AS place, k.run_seq, k.engine_attempt, k.emitted_at, k.persisted_at,
+           same.content AS same_content,
+           -- What was sent is not sent back.
+           CASE WHEN NOT same.content THEN k.event_type END AS event_type,
+           CASE WHEN NOT same.content THEN k.step_id END AS step_id,
+           CASE WHEN NOT same.content THEN k.logical_attempt END AS logical_attempt,
+           CASE WHEN NOT same.content THEN k.payload END AS payload
+    FROM sent AS e
     JOIN given AS q ON q.request_no = e.request_no
     JOIN LATERAL (
         SELECT run_events.run_seq, run_events.event_type, run_events.step_id, run_events.logical_attempt,
-               run_events.engine_attempt, run_events.emitted_at, run_events.persisted_at, run_events.payload
+               run_events.engine_attempt, run_events.emitted_at, run_events.persisted_at, run_events.payload::text AS payload
         FROM run_events
         WHERE run_events.tenant_id = q.tenant_id AND run_events.run_id = q.run_id
           -- Not `=`: a server that has never counted takes the primary key's index for as good, and walks the whole run. This
@@ -39,6 +52,11 @@ known AS MATERIALIZED (
         ORDER BY run_events.idempotency_key
         LIMIT 1
     ) AS k ON true
+    CROSS JOIN LATERAL (
+        SELECT k.event_type = e.event_type AND k.step_id IS NOT DISTINCT FROM e.step_id
+               AND k.logical_attempt = e.logical_attempt AND k.payload = e.payload AS content
+        OFFSET 0
+    ) AS same
 ),
 looked AS MATERIALIZED (
     SELECT g.*, coalesce(found.events, 0) AS known_events,
@@ -79,14 +97,6 @@ judged AS MATERIALIZED (
         OFFSET 0
     ) AS q
 ),
-sent AS NOT MATERIALIZED (
-    SELECT *
-    FROM unnest(
-        $7::bigint[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::timestamptz[], $14::text[]
-    ) WITH ORDINALITY AS e (
-        request_no, event_type, step_id, logical_attempt, engine_attempt, idempotency_key, emitted_at, payload, event_no
-    )
-),
 written AS (
     INSERT INTO run_events (
         tenant_id, run_id, run_seq, event_type, step_id, logical_attempt, engine_attempt,
@@ -115,15 +125,6 @@ advanced AS (
         pending_since = CASE WHEN o.delivered_seq = o.last_seq THEN j.persisted_at ELSE o.pending_since END
     FROM judged AS j
     WHERE j.verdict = 'append' AND o.tenant_id = j.tenant_id AND o.run_id = j.run_id
-),
-compared AS MATERIALIZED (
-    SELECT k.*, k.event_no - j.events_before AS place,
-           k.event_type = e.event_type AND k.step_id IS NOT DISTINCT FROM e.step_id
-           AND k.logical_attempt = e.logical_attempt AND k.payload::text = e.payload AS same_content
-    FROM known AS k
-    JOIN sent AS e ON e.event_no = k.event_no
-    JOIN judged AS j ON j.request_no = k.request_no
-    WHERE (SELECT count(*) > 0 FROM known)
 )
 SELECT j.request_no AS "request_no!", j.verdict AS "verdict!", j.last_seq AS "last_seq?", j.seen_seq AS "seen_seq?",
        j.pruned_at AS "pruned_at?: Moment", j.persisted_at AS "persisted_at?: Moment",
@@ -133,14 +134,14 @@ SELECT j.request_no AS "request_no!", j.verdict AS "verdict!", j.last_seq AS "la
        other.run_seq AS "run_seq?", other.event_type AS "event_type?", other.step_id AS "step_id?",
        other.logical_attempt AS "logical_attempt?", other.engine_attempt AS "engine_attempt?",
        other.emitted_at AS "other_emitted_at?: Moment", other.persisted_at AS "other_persisted_at?: Moment",
-       other.payload::text AS "payload?"
+       other.payload AS "payload?"
 FROM judged AS j
 LEFT JOIN (
-    SELECT c.request_no, array_agg(c.place) AS places, array_agg(c.run_seq) AS run_seqs,
-           array_agg(c.engine_attempt) AS engine_attempts, array_agg(c.emitted_at) AS emitted_at,
-           array_agg(c.persisted_at) AS persisted_at
-    FROM compared AS c
-    WHERE c.same_content
-    GROUP BY c.request_no
+    SELECT k.request_no, array_agg(k.place) AS places, array_agg(k.run_seq) AS run_seqs,
+           array_agg(k.engine_attempt) AS engine_attempts, array_agg(k.emitted_at) AS emitted_at,
+           array_agg(k.persisted_at) AS persisted_at
+    FROM known AS k
+    WHERE k.same_content
+    GROUP BY k.request_no
 ) AS same ON same.request_no = j.request_no
-LEFT JOIN compared AS other ON other.request_no = j.request_no AND NOT other.same_content
+LEFT JOIN known AS other ON other.request_no = j.request_no AND NOT other.same_content

@@ -16,6 +16,13 @@ WITH request AS MATERIALIZED (
         WITH ORDINALITY AS given (tenant_id, run_id, expected, status_after, events_before, events, request_no)
     ORDER BY given.tenant_id COLLATE "C", given.run_id COLLATE "C"
 ),
+-- Side by side in the list: as functions in FROM each of them would first be kept as a whole.
+sent AS NOT MATERIALIZED (
+    SELECT unnest($7::bigint[]) AS request_no, unnest($8::text[]) AS event_type, unnest($9::text[]) AS step_id,
+           unnest($10::bigint[]) AS logical_attempt, unnest($11::bigint[]) AS engine_attempt,
+           unnest($12::text[]) AS idempotency_key, unnest($13::timestamptz[]) AS emitted_at, unnest($14::text[]) AS payload,
+           generate_subscripts($7::bigint[], 1)::bigint AS event_no
+),
 advanced AS (
     UPDATE outbox AS o
     SET last_seq = o.last_seq + r.events,
@@ -54,11 +61,7 @@ written AS (
            e.logical_attempt, e.engine_attempt,
            e.idempotency_key, e.emitted_at, a.persisted_at, e.payload::json, octet_length(e.payload)
     FROM advanced AS a
-    JOIN unnest(
-        $7::bigint[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::timestamptz[], $14::text[]
-    ) WITH ORDINALITY AS e (
-        request_no, event_type, step_id, logical_attempt, engine_attempt, idempotency_key, emitted_at, payload, event_no
-    ) ON e.request_no = a.request_no
+    JOIN sent AS e ON e.request_no = a.request_no
 )
 SELECT a.request_no AS "request_no!", a.head AS "head!", a.persisted_at AS "persisted_at!: Moment"
 FROM advanced AS a
