@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock;
-use crate::history::{Call, Entry, Record, Reply};
+use crate::history::{Call, Entry, FaultMark, FaultPhase, Record, Reply};
+use crate::nemesis::Kind;
 
 /// The socket at which the scribe listens, in the campaign's folder.
 pub(crate) fn socket(folder: &Path) -> PathBuf {
@@ -72,6 +73,15 @@ impl Pen {
     /// Writes how it ended.
     pub(crate) fn end(&self, Begun(number): Begun, reply: Reply) {
         self.write(Record::End(number, reply));
+    }
+
+    /// Writes what the nemesis does.
+    pub(crate) fn fault(&self, number: u64, kind: Kind, phase: FaultPhase) {
+        self.write(Record::Fault(FaultMark {
+            number,
+            kind: kind.name().to_owned(),
+            phase,
+        }));
     }
 
     pub(crate) fn write(&self, record: Record) {

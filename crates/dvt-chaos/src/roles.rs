@@ -99,3 +99,8 @@ pub(crate) async fn run(station: Station) -> Result<(), BoxError> {
         Role::Operator => operator::run(&station, store, pen, orders).await,
     }
 }
+
+/// The part of a lane's name that stays when its process is killed and another comes in its place.
+pub(crate) fn without_life(actor: &str) -> &str {
+    actor.rsplit_once('i').map_or(actor, |(process, _)| process)
+}

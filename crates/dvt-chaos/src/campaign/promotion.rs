@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::run::Campaign;
 use crate::BoxError;
-use crate::history::{FaultMark, FaultPhase, Record};
+use crate::history::FaultPhase;
 use crate::nemesis::Kind;
 
 impl Campaign<'_> {
@@ -27,12 +27,8 @@ impl Campaign<'_> {
             self.alone(kind).await?;
         }
         let number = self.number();
-        let kind = Kind::PromoteStandby.name().to_owned();
-        self.pen.write(Record::Fault(FaultMark {
-            number,
-            kind: kind.clone(),
-            phase: FaultPhase::Begins,
-        }));
+        let kind = Kind::PromoteStandby;
+        self.pen.fault(number, kind, FaultPhase::Begins);
         server.kill_postmaster().await?;
         standby.promote().await?;
         for proxy in &self.arena.proxies {
@@ -40,11 +36,7 @@ impl Campaign<'_> {
             proxy.for_present(Fault::now(End::Reset));
             proxy.heal();
         }
-        self.pen.write(Record::Fault(FaultMark {
-            number,
-            kind,
-            phase: FaultPhase::Healed,
-        }));
+        self.pen.fault(number, kind, FaultPhase::Healed);
         self.arena.server = Some(standby);
         sleep(Duration::from_secs(3)).await;
         Ok(())

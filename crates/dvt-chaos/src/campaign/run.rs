@@ -20,7 +20,7 @@ use crate::BoxError;
 
 use crate::cluster::{Folder, Programs, Server};
 use crate::dump;
-use crate::history::{FaultMark, FaultPhase, Final, Record};
+use crate::history::{FaultPhase, Final, Record};
 use crate::nemesis::{self, Arena, Kind};
 use crate::pen::Pen;
 use crate::report::Report;
@@ -324,19 +324,13 @@ async fn perform(
     kind: Kind,
     dice: &mut Dice,
 ) -> Result<(), BoxError> {
-    let mark = |phase| {
-        Record::Fault(FaultMark {
-            number,
-            kind: kind.name().to_owned(),
-            phase,
-        })
-    };
-    pen.write(mark(FaultPhase::Begins));
+    pen.fault(number, kind, FaultPhase::Begins);
     let done = nemesis::act(arena, kind, dice).await;
-    pen.write(mark(match done {
+    let phase = match done {
         Ok(()) => FaultPhase::Healed,
         Err(_) => FaultPhase::Failed,
-    }));
+    };
+    pen.fault(number, kind, phase);
     done
 }
 

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::facts::{Facts, NEVER};
+use crate::roles;
 
 /// How hard the nemesis tried, and how soon the store was back.
 #[derive(Debug, Default)]
@@ -69,22 +70,18 @@ impl Effort {
 
 /// When appends of each writer succeeded. One that was killed goes on as who came in its place.
 #[derive(Debug)]
-struct Writers {
-    successes: HashMap<String, Vec<u64>>,
+struct Writers<'a> {
+    successes: HashMap<&'a str, Vec<u64>>,
     /// When writers were told to stop.
     until: u64,
 }
 
-impl Writers {
-    fn of(facts: &Facts) -> Self {
-        let mut successes: HashMap<String, Vec<u64>> = HashMap::new();
+impl<'a> Writers<'a> {
+    fn of(facts: &'a Facts) -> Self {
+        let mut successes: HashMap<&str, Vec<u64>> = HashMap::new();
         for (at, actor) in &facts.successes {
-            let actor = &facts.actors[*actor as usize];
-            // The number of its process comes before the number of its life.
-            let writer = actor
-                .rsplit_once('i')
-                .map_or(actor.as_str(), |(writer, _)| writer);
-            successes.entry(writer.to_owned()).or_default().push(*at);
+            let writer = roles::without_life(&facts.actors[*actor as usize]);
+            successes.entry(writer).or_default().push(*at);
         }
         successes
             .values_mut()

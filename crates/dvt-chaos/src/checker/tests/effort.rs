@@ -5,11 +5,10 @@ use super::super::{Effort, KindEffort};
 use super::story::*;
 use crate::history::*;
 
-fn mark(at: u64, number: u64, phase: FaultPhase) -> Entry {
-    let kind = "kill".to_owned();
+fn mark(at: u64, phase: FaultPhase) -> Entry {
     let mark = FaultMark {
-        number,
-        kind,
+        number: 1,
+        kind: "kill".to_owned(),
         phase,
     };
     Entry(at, "coordinator".to_owned(), Record::Fault(mark))
@@ -33,8 +32,8 @@ fn a_recovery_ends_with_the_last_writer() {
     let mut entries = Vec::new();
     entries.extend(success("writer0i0.0", (1_000_000, 1_100_000)));
     entries.extend(success("writer1i0.2", (1_000_000, 1_200_000)));
-    entries.push(mark(2_000_000, 1, FaultPhase::Begins));
-    entries.push(mark(3_000_000, 1, FaultPhase::Healed));
+    entries.push(mark(2_000_000, FaultPhase::Begins));
+    entries.push(mark(3_000_000, FaultPhase::Healed));
     entries.extend(success("writer0i0.1", (1_900_000, 3_250_000)));
     // It was killed, and came back.
     entries.extend(success("writer1i1.0", (4_000_000, 4_500_000)));
@@ -57,8 +56,8 @@ fn a_recovery_ends_with_the_last_writer() {
 fn who_never_came_back_is_counted_until_the_end() {
     let mut entries = Vec::new();
     entries.extend(success("writer0i0.0", (1_000_000, 1_100_000)));
-    entries.push(mark(2_000_000, 1, FaultPhase::Begins));
-    entries.push(mark(3_000_000, 1, FaultPhase::Healed));
+    entries.push(mark(2_000_000, FaultPhase::Begins));
+    entries.push(mark(3_000_000, FaultPhase::Healed));
     entries.push(Entry(63_000_000, "coordinator".to_owned(), Record::Healed));
 
     assert_eq!(effort(entries).recoveries, [60.0]);
@@ -68,8 +67,8 @@ fn who_never_came_back_is_counted_until_the_end() {
 fn a_fault_that_could_not_be_done_is_none() {
     let mut entries = Vec::new();
     entries.extend(success("writer0i0.0", (1_000_000, 1_100_000)));
-    entries.push(mark(2_000_000, 1, FaultPhase::Begins));
-    entries.push(mark(3_000_000, 1, FaultPhase::Failed));
+    entries.push(mark(2_000_000, FaultPhase::Begins));
+    entries.push(mark(3_000_000, FaultPhase::Failed));
 
     let found = effort(entries);
 
@@ -80,8 +79,8 @@ fn a_fault_that_could_not_be_done_is_none() {
 fn who_was_killed_has_nothing_in_flight() {
     let begun = Record::Begin(1, append(RUN, &[1]));
     let mut entries = vec![Entry(1_000_000, "writer0i0.0".to_owned(), begun)];
-    entries.push(mark(2_000_000, 1, FaultPhase::Begins));
-    entries.push(mark(3_000_000, 1, FaultPhase::Healed));
+    entries.push(mark(2_000_000, FaultPhase::Begins));
+    entries.push(mark(3_000_000, FaultPhase::Healed));
 
     let kind = effort(entries).kinds["kill"];
 
