@@ -1,4 +1,4 @@
--- Claims the runs that have been due longest, with their next events: first a row for each run, then one for each event.
+-- Claims the runs that have been due longest, with their next events: a row for each run, its events in arrays side by side.
 --
 -- $1 floor: runs due before it are left to a sweep (NULL floor), which spares walking over dead index entries.
 -- $2 most runs, $3 most events of a run, $4 most payload bytes, $5 lease in microseconds, $6 clock shift in microseconds,
@@ -37,35 +37,51 @@ candidate AS MATERIALIZED (
     ) AS run
     WHERE EXISTS (SELECT FROM longest)
 ),
--- Sizes alone: what is claimed is read once more, which costs less than to carry it through windows and groups.
-event AS MATERIALIZED (
-    SELECT c.run_no, k.run_seq, k.persisted_at,
-           sum(k.payload_size::int) OVER (ORDER BY c.run_no, k.run_seq ROWS UNBOUNDED PRECEDING) AS bytes,
-           row_number() OVER (ORDER BY c.run_no, k.run_seq) AS place
+-- How much each of them would take. Events are read once more when it is known which, which costs less than to carry them along.
+sized AS MATERIALIZED (
+    SELECT c.run_no, c.tenant_id, c.run_id, c.delivered_seq, next.bytes, next.first_seq, next.last_seq, next.pending_since,
+           row_number() OVER (ORDER BY c.run_no) AS place,
+           coalesce(
+               sum(next.bytes) OVER (ORDER BY c.run_no ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0
+           ) AS bytes_before
     FROM candidate AS c
     CROSS JOIN LATERAL (
-        SELECT e.run_seq, e.persisted_at, e.payload_size
-        FROM run_events AS e
-        WHERE e.tenant_id = c.tenant_id AND e.run_id = c.run_id AND e.run_seq > c.delivered_seq
-        ORDER BY e.run_seq
-        LIMIT $3
-    ) AS k
+        SELECT sum(k.payload_size::int) AS bytes, min(k.run_seq) AS first_seq, max(k.run_seq) AS last_seq,
+               min(k.persisted_at) AS pending_since
+        FROM (
+            SELECT e.run_seq, e.persisted_at, e.payload_size
+            FROM run_events AS e
+            WHERE e.tenant_id = c.tenant_id AND e.run_id = c.run_id AND e.run_seq > c.delivered_seq
+            ORDER BY e.run_seq
+            LIMIT $3
+        ) AS k
+        HAVING count(*) > 0
+    ) AS next
     WHERE coalesce(c.events_before, 0) < $8::bigint
 ),
+-- All of a run's events, or those that fit; of the first run one at least.
 run AS MATERIALIZED (
-    SELECT c.run_no, c.tenant_id, c.run_id, c.delivered_seq, fitting.pending_since, fitting.last_seq
-    FROM (
-        SELECT event.run_no, min(event.persisted_at) AS pending_since, max(event.run_seq) AS last_seq
-        FROM event
-        WHERE event.bytes <= $4::bigint OR event.place = 1
-        GROUP BY event.run_no
+    SELECT s.run_no, s.tenant_id, s.run_id, s.delivered_seq, s.pending_since, fitting.last_seq
+    FROM sized AS s
+    CROSS JOIN LATERAL (
+        SELECT s.last_seq
+        WHERE s.bytes_before + s.bytes <= $4::bigint
+        UNION ALL
+        SELECT max(k.run_seq)
+        FROM (
+            SELECT e.run_seq, sum(e.payload_size::int) OVER (ORDER BY e.run_seq) AS bytes
+            FROM run_events AS e
+            WHERE e.tenant_id = s.tenant_id AND e.run_id = s.run_id AND e.run_seq > s.delivered_seq AND e.run_seq <= s.last_seq
+              AND s.bytes_before + s.bytes > $4::bigint AND (s.bytes_before < $4::bigint OR s.place = 1)
+        ) AS k
+        WHERE s.bytes_before + k.bytes <= $4::bigint OR (s.place = 1 AND k.run_seq = s.first_seq)
+        HAVING count(*) > 0
     ) AS fitting
-    JOIN candidate AS c ON c.run_no = fitting.run_no
 ),
 -- After the locks, so that no lease is shorter than asked for.
 clock AS MATERIALIZED (
     SELECT clock_timestamp() + ($6::bigint + $5::bigint) * interval '1 microsecond' AS expires_at
-    FROM event
+    FROM run
     LIMIT 1
 ),
 claimed AS (
@@ -79,27 +95,21 @@ claimed AS (
     FROM run, clock
     WHERE o.tenant_id = run.tenant_id AND o.run_id = run.run_id
     RETURNING run.run_no, o.tenant_id, o.run_id, o.claim_no, o.lease_token, o.lease_expires_at,
-              o.attempts, o.unfinished_claims, run.last_seq
+              o.attempts, o.unfinished_claims, run.delivered_seq, run.last_seq
 )
-SELECT c.run_no AS "run_no!", c.tenant_id AS "tenant_id?", c.run_id AS "run_id?", c.claim_no AS "claim_no?", c.lease_token AS "lease_token?",
-       c.lease_expires_at AS "lease_expires_at?: Moment",
-       c.attempts AS "attempts?", c.unfinished_claims AS "unfinished_claims?", c.last_seq AS "last_seq?",
-       (SELECT longest.due_at FROM longest) AS "longest_due_at?: Moment",
-       NULL::bigint AS run_seq, NULL::text AS event_type, NULL::text AS step_id,
-       NULL::bigint AS logical_attempt, NULL::bigint AS engine_attempt, NULL::text AS idempotency_key,
-       NULL::timestamptz AS "emitted_at?: Moment", NULL::timestamptz AS "persisted_at?: Moment", NULL::text AS payload
+SELECT c.run_no AS "run_no!", c.tenant_id, c.run_id, c.claim_no, c.lease_token AS "lease_token!",
+       c.lease_expires_at AS "lease_expires_at!: Moment", c.attempts, c.unfinished_claims, c.last_seq AS "last_seq!",
+       (SELECT longest.due_at FROM longest) AS "longest_due_at!: Moment",
+       e.run_seqs AS "run_seqs!", e.event_types AS "event_types!: _", e.step_ids AS "step_ids!: _",
+       e.logical_attempts AS "logical_attempts!", e.engine_attempts AS "engine_attempts!",
+       e.idempotency_keys AS "idempotency_keys!: _", e.emitted_at AS "emitted_at!: _",
+       e.persisted_at AS "persisted_at!: _", e.payloads AS "payloads!: _"
 FROM claimed AS c
-UNION ALL
-SELECT run.run_no, NULL, NULL, NULL, NULL, NULL,
-       NULL, NULL, NULL, NULL,
-       e.run_seq, e.event_type, e.step_id,
-       e.logical_attempt, e.engine_attempt, e.idempotency_key,
-       e.emitted_at, e.persisted_at, e.payload::text
-FROM run
 CROSS JOIN LATERAL (
-    SELECT k.*
+    SELECT array_agg(k.run_seq) AS run_seqs, array_agg(k.event_type) AS event_types, array_agg(k.step_id) AS step_ids,
+           array_agg(k.logical_attempt) AS logical_attempts, array_agg(k.engine_attempt) AS engine_attempts,
+           array_agg(k.idempotency_key) AS idempotency_keys, array_agg(k.emitted_at) AS emitted_at,
+           array_agg(k.persisted_at) AS persisted_at, array_agg(k.payload) AS payloads
     FROM run_events AS k
-    WHERE k.tenant_id = run.tenant_id AND k.run_id = run.run_id
-      AND k.run_seq > run.delivered_seq AND k.run_seq <= run.last_seq
-    ORDER BY k.run_seq
+    WHERE k.tenant_id = c.tenant_id AND k.run_id = c.run_id AND k.run_seq > c.delivered_seq AND k.run_seq <= c.last_seq
 ) AS e

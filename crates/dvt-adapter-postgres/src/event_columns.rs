@@ -1,7 +1,8 @@
-use dvt_contracts::{Attempt, Event, IdempotencyKey, Payload, RunEvent};
+use dvt_contracts::{Attempt, Event, EventType, IdempotencyKey, Payload, RunEvent, StepId};
 
 use crate::fault::Fault;
 use crate::moment::Moment;
+use crate::parsed::{Parsed, ParsedPayload};
 
 /// Events as the columns of one statement.
 #[derive(Debug, Default)]
@@ -95,6 +96,49 @@ impl StoredEvent {
             persisted_at: persisted_at.0,
             event,
         }))
+    }
+}
+
+/// Stored events as columns side by side.
+#[derive(Debug)]
+pub(crate) struct StoredEvents {
+    pub(crate) run_seqs: Vec<i64>,
+    pub(crate) event_types: Vec<Parsed<EventType>>,
+    pub(crate) step_ids: Vec<Option<Parsed<StepId>>>,
+    pub(crate) logical_attempts: Vec<i64>,
+    pub(crate) engine_attempts: Vec<i64>,
+    pub(crate) idempotency_keys: Vec<Parsed<IdempotencyKey>>,
+    pub(crate) emitted_at: Vec<Moment>,
+    pub(crate) persisted_at: Vec<Moment>,
+    pub(crate) payloads: Vec<ParsedPayload>,
+}
+
+impl StoredEvents {
+    /// The events in the order of their log, which the columns need not keep.
+    pub(crate) fn decode(self) -> Result<Vec<RunEvent>, Fault> {
+        let what_happened = self.event_types.into_iter().zip(self.step_ids);
+        let attempts = self.logical_attempts.into_iter().zip(self.engine_attempts);
+        let moments = self.emitted_at.into_iter().zip(self.persisted_at);
+        let said = self.idempotency_keys.into_iter().zip(self.payloads);
+        let rows = self.run_seqs.into_iter().zip(what_happened);
+        let rows = rows.zip(attempts).zip(moments).zip(said);
+        let events = rows.map(|((((run_seq, what), attempts), moments), said)| {
+            let (Parsed(event_type), step_id) = what;
+            let (Parsed(key), ParsedPayload(payload)) = said;
+            let event = Event::new(event_type, step_id.map(|step| step.0), key, moments.0.0)
+                .map_err(|error| Fault::corrupt(&format!("event {run_seq}"), error))?
+                .with_logical_attempt(attempt(attempts.0)?)
+                .with_engine_attempt(attempt(attempts.1)?)
+                .with_payload(payload);
+            Ok(RunEvent {
+                run_seq: count(run_seq)?,
+                persisted_at: moments.1.0,
+                event,
+            })
+        });
+        let mut events = events.collect::<Result<Vec<_>, Fault>>()?;
+        events.sort_unstable_by_key(|event| event.run_seq);
+        Ok(events)
     }
 }
 

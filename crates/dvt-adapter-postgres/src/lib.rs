@@ -16,6 +16,7 @@ mod log;
 mod migrations;
 mod moment;
 mod outbox;
+mod parsed;
 mod schema_name;
 mod server;
 mod settings;

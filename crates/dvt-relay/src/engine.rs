@@ -23,6 +23,8 @@ mod leases;
 mod outcomes;
 mod stopping;
 
+use self::claiming::Claims;
+
 /// The loop goes round at least this often, and tells it.
 const TURN: Duration = Duration::from_secs(1);
 /// So many runs are remembered as such; a relay that meets more begins anew.
@@ -52,11 +54,9 @@ pub(crate) struct Engine {
     /// Delivered, and not yet told to the store: told together. With the first event of each.
     delivered: Vec<(Acknowledgement, u64)>,
     acknowledging: bool,
-    claiming: bool,
-    /// There is reason to look again that the claim under way cannot know.
+    claims: Claims,
+    /// There is reason to look again that the claims under way cannot know.
     look_again: bool,
-    /// The claim under way was made for this many runs.
-    asked: usize,
     /// No look for work before then.
     next_look: Instant,
     pause: Duration,
@@ -98,9 +98,8 @@ impl Engine {
             held: HeldRuns::default(),
             delivered: Vec::new(),
             acknowledging: false,
-            claiming: false,
+            claims: Claims::default(),
             look_again: false,
-            asked: 0,
             empty: false,
             narrowed: HashMap::new(),
             down_because: SafeText::new(""),
@@ -128,6 +127,10 @@ impl Engine {
                 () = &mut stop => break,
                 Some(done) = self.tasks.join_next_with_id() => {
                     outcome = self.take_in(done, mode);
+                    // Those that ended meanwhile, so that the store is told of them at once.
+                    while outcome.is_ok() && let Some(done) = self.tasks.try_join_next_with_id() {
+                        outcome = self.take_in(done, mode);
+                    }
                 }
                 () = wake.notified() => {
                     self.held.hinted();
@@ -143,13 +146,6 @@ impl Engine {
     /// Whether everything that was due is delivered.
     fn is_done(&self) -> bool {
         self.empty && self.held.is_empty() && self.tasks.is_empty()
-    }
-
-    fn look_now(&mut self) {
-        self.look_again = self.claiming;
-        self.pause = Duration::ZERO;
-        self.next_look = Instant::now();
-        self.empty = false;
     }
 
     /// The store is insisted on for so long.
@@ -174,7 +170,7 @@ impl Engine {
         if let Some(verdict) = self.breaker.next_verdict() {
             next = next.min(verdict);
         }
-        if !self.claiming && !self.held.has_suspect() && self.room() > 0 {
+        if self.room() > 0 {
             let look = match self.breaker.claiming(now, self.held.publishing()) {
                 Claiming::NotBefore(until) => until.max(self.next_look),
                 Claiming::Freely | Claiming::One => self.next_look,
@@ -182,13 +178,6 @@ impl Engine {
             next = next.min(look);
         }
         next
-    }
-
-    fn room(&self) -> usize {
-        if self.held.bytes() >= self.settings.max_bytes_in_flight {
-            return 0;
-        }
-        (self.settings.max_runs_in_flight as usize).saturating_sub(self.held.len())
     }
 
     /// Starts whatever it is time for.
@@ -219,7 +208,17 @@ impl Engine {
                 self.publishing.remove(&id);
                 self.published(&run, claim_no, answer);
             }
-            Ok((_, Done::Claimed { begun_at, claimed })) => self.claimed(begun_at, claimed)?,
+            Ok((
+                _,
+                Done::Claimed {
+                    begun_at,
+                    request,
+                    claimed,
+                },
+            )) => {
+                self.claims.ended(&request);
+                self.claimed(begun_at, &request, claimed)?;
+            }
             Ok((
                 _,
                 Done::Acknowledged {

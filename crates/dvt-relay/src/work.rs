@@ -17,6 +17,7 @@ use crate::chance::Chance;
 pub(crate) enum Done {
     Claimed {
         begun_at: Instant,
+        request: ClaimRequest,
         claimed: Result<Vec<ClaimedRun>, OutboxError>,
     },
     Published {
@@ -89,7 +90,11 @@ where
 pub(crate) async fn claim(store: Arc<dyn OutboxStorage>, request: ClaimRequest) -> Done {
     let begun_at = Instant::now();
     let claimed = store.claim(&request).await;
-    Done::Claimed { begun_at, claimed }
+    Done::Claimed {
+        begun_at,
+        request,
+        claimed,
+    }
 }
 
 pub(crate) async fn publish(

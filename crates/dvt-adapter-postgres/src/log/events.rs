@@ -1,10 +1,13 @@
-use dvt_contracts::{EventPage, MAX_PAGE, MAX_PAGE_BYTES, RunKey, StoreError};
+use dvt_contracts::{
+    EventPage, EventType, IdempotencyKey, MAX_PAGE, MAX_PAGE_BYTES, RunKey, StepId, StoreError,
+};
 use sqlx::PgConnection;
 
 use crate::database::Database;
-use crate::event_columns::{StoredEvent, bigint, count, text};
+use crate::event_columns::{StoredEvents, bigint, count};
 use crate::fault::Fault;
 use crate::moment::Moment;
+use crate::parsed::{Parsed, ParsedPayload};
 use crate::statement::Statement;
 
 /// `queries/list_events.sql`
@@ -14,27 +17,27 @@ struct ListEvents<'a> {
     limit: i64,
 }
 
-struct EventRow {
+struct PageRow {
     last_seq: i64,
     pruned_at: Option<Moment>,
-    run_seq: Option<i64>,
-    event_type: Option<String>,
-    step_id: Option<String>,
-    logical_attempt: Option<i64>,
-    engine_attempt: Option<i64>,
-    idempotency_key: Option<String>,
-    emitted_at: Option<Moment>,
-    persisted_at: Option<Moment>,
-    payload: Option<String>,
+    run_seqs: Vec<i64>,
+    event_types: Vec<Parsed<EventType>>,
+    step_ids: Vec<Option<Parsed<StepId>>>,
+    logical_attempts: Vec<i64>,
+    engine_attempts: Vec<i64>,
+    idempotency_keys: Vec<Parsed<IdempotencyKey>>,
+    emitted_at: Vec<Moment>,
+    persisted_at: Vec<Moment>,
+    payloads: Vec<ParsedPayload>,
 }
 
 impl Statement for ListEvents<'_> {
     const WRITES: bool = false;
-    type Reply = Vec<EventRow>;
+    type Reply = Option<PageRow>;
 
     async fn execute(&self, connection: &mut PgConnection) -> sqlx::Result<Self::Reply> {
         sqlx::query_file_as!(
-            EventRow,
+            PageRow,
             "queries/list_events.sql",
             self.run.tenant_id.as_str(),
             self.run.run_id.as_str(),
@@ -42,7 +45,7 @@ impl Statement for ListEvents<'_> {
             self.limit,
             bigint(MAX_PAGE_BYTES as u64),
         )
-        .fetch_all(connection)
+        .fetch_optional(connection)
         .await
     }
 }
@@ -59,32 +62,24 @@ pub(super) async fn list_events(
         after_seq: bigint(after_seq),
         limit: i64::from(limit.min(MAX_PAGE)),
     };
-    let rows = database.ask(&database.call(), &statement).await;
-    let rows = rows.map_err(failed)?;
-    let Some(first) = rows.first() else {
+    let row = database.ask(&database.call(), &statement).await;
+    let Some(row) = row.map_err(failed)? else {
         return Err(StoreError::RunNotFound { run: run.clone() });
     };
-    let mut page = EventPage {
-        head: count(first.last_seq).map_err(failed)?,
-        pruned_at: first.pruned_at.map(|moment| moment.0),
-        events: Vec::with_capacity(rows.len()),
+    let events = StoredEvents {
+        run_seqs: row.run_seqs,
+        event_types: row.event_types,
+        step_ids: row.step_ids,
+        logical_attempts: row.logical_attempts,
+        engine_attempts: row.engine_attempts,
+        idempotency_keys: row.idempotency_keys,
+        emitted_at: row.emitted_at,
+        persisted_at: row.persisted_at,
+        payloads: row.payloads,
     };
-    for row in rows {
-        let Some(key) = row.idempotency_key else {
-            continue;
-        };
-        let columns = StoredEvent {
-            run_seq: row.run_seq,
-            event_type: row.event_type,
-            step_id: row.step_id,
-            logical_attempt: row.logical_attempt,
-            engine_attempt: row.engine_attempt,
-            emitted_at: row.emitted_at,
-            persisted_at: row.persisted_at,
-            payload: row.payload,
-        };
-        let key = text("idempotency key", &key).map_err(failed)?;
-        page.events.extend(columns.decode(key).map_err(failed)?);
-    }
-    Ok(page)
+    Ok(EventPage {
+        head: count(row.last_seq).map_err(failed)?,
+        pruned_at: row.pruned_at.map(|moment| moment.0),
+        events: events.decode().map_err(failed)?,
+    })
 }

@@ -1,17 +1,16 @@
-use std::collections::BTreeMap;
-
 use dvt_contracts::{
-    ClaimRequest, ClaimedRun, Lease, LeaseToken, MAX_CLAIM, RunEvent, RunKey, Timestamp,
-    UNFINISHED_CLAIMS_ALONE,
+    ClaimRequest, ClaimedRun, EventType, IdempotencyKey, Lease, LeaseToken, MAX_CLAIM, RunKey,
+    StepId, Timestamp, UNFINISHED_CLAIMS_ALONE,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::database::Database;
-use crate::event_columns::{StoredEvent, bigint, count, count32, text};
+use crate::event_columns::{StoredEvents, bigint, count, count32, text};
 use crate::fault::Fault;
 use crate::floor::Floor;
 use crate::moment::Moment;
+use crate::parsed::{Parsed, ParsedPayload};
 use crate::statement::Statement;
 
 /// A claim that has this many events takes no further run.
@@ -24,27 +23,27 @@ struct Claim<'a> {
     clock_shift: i64,
 }
 
-/// A claimed run, or one of its events.
+/// A claimed run with its events.
 struct ClaimRow {
     run_no: i64,
-    tenant_id: Option<String>,
-    run_id: Option<String>,
-    claim_no: Option<i64>,
-    lease_token: Option<Uuid>,
-    lease_expires_at: Option<Moment>,
-    attempts: Option<i64>,
-    unfinished_claims: Option<i64>,
-    last_seq: Option<i64>,
-    longest_due_at: Option<Moment>,
-    run_seq: Option<i64>,
-    event_type: Option<String>,
-    step_id: Option<String>,
-    logical_attempt: Option<i64>,
-    engine_attempt: Option<i64>,
-    idempotency_key: Option<String>,
-    emitted_at: Option<Moment>,
-    persisted_at: Option<Moment>,
-    payload: Option<String>,
+    tenant_id: String,
+    run_id: String,
+    claim_no: i64,
+    lease_token: Uuid,
+    lease_expires_at: Moment,
+    attempts: i64,
+    unfinished_claims: i64,
+    last_seq: i64,
+    longest_due_at: Moment,
+    run_seqs: Vec<i64>,
+    event_types: Vec<Parsed<EventType>>,
+    step_ids: Vec<Option<Parsed<StepId>>>,
+    logical_attempts: Vec<i64>,
+    engine_attempts: Vec<i64>,
+    idempotency_keys: Vec<Parsed<IdempotencyKey>>,
+    emitted_at: Vec<Moment>,
+    persisted_at: Vec<Moment>,
+    payloads: Vec<ParsedPayload>,
 }
 
 impl Statement for Claim<'_> {
@@ -89,90 +88,38 @@ pub(super) async fn claim(
         // Nothing above the floor is no proof that nothing is due.
         rows = database.ask(&call, &statement).await?;
     }
-    let oldest = rows.iter().find_map(|row| row.longest_due_at);
-    floor.met(statement.floor, oldest.map(|moment| moment.0));
-    decode(rows)
-}
-
-fn decode(rows: Vec<ClaimRow>) -> Result<Vec<ClaimedRun>, Fault> {
-    let mut runs: BTreeMap<i64, ClaimedRun> = BTreeMap::new();
-    let mut events: Vec<(i64, RunEvent)> = Vec::with_capacity(rows.len());
-    for row in rows {
-        let run_no = row.run_no;
-        if row.run_seq.is_none() {
-            runs.insert(run_no, run(row)?);
-        } else {
-            events.push((run_no, event(row)?));
-        }
-    }
-    for (run_no, event) in events {
-        match runs.get_mut(&run_no) {
-            Some(run) => run.events.push(event),
-            None => {
-                return Err(Fault::Corrupt(
-                    "an event of a run that was not claimed".to_owned(),
-                ));
-            }
-        }
-    }
+    let oldest = rows.first().map(|row| row.longest_due_at.0);
+    floor.met(statement.floor, oldest);
     // The statement numbers runs in the order of their due times and promises no order of its rows.
-    let mut claimed: Vec<ClaimedRun> = runs.into_values().collect();
-    for run in &mut claimed {
-        run.events.sort_by_key(|event| event.run_seq);
-    }
-    Ok(claimed)
+    rows.sort_unstable_by_key(|row| row.run_no);
+    rows.into_iter().map(decode).collect()
 }
 
-fn run(row: ClaimRow) -> Result<ClaimedRun, Fault> {
-    let (
-        Some(tenant_id),
-        Some(run_id),
-        Some(claim_no),
-        Some(token),
-        Some(expires_at),
-        Some(attempts),
-        Some(unfinished_claims),
-        Some(last_seq),
-    ) = (
-        row.tenant_id,
-        row.run_id,
-        row.claim_no,
-        row.lease_token,
-        row.lease_expires_at,
-        row.attempts,
-        row.unfinished_claims,
-        row.last_seq,
-    )
-    else {
-        return Err(Fault::Corrupt("a claimed run without a column".to_owned()));
+fn decode(row: ClaimRow) -> Result<ClaimedRun, Fault> {
+    let events = StoredEvents {
+        run_seqs: row.run_seqs,
+        event_types: row.event_types,
+        step_ids: row.step_ids,
+        logical_attempts: row.logical_attempts,
+        engine_attempts: row.engine_attempts,
+        idempotency_keys: row.idempotency_keys,
+        emitted_at: row.emitted_at,
+        persisted_at: row.persisted_at,
+        payloads: row.payloads,
     };
     Ok(ClaimedRun {
         lease: Lease {
-            run: RunKey::new(text("tenant id", &tenant_id)?, text("run id", &run_id)?),
-            claim_no: count(claim_no)?,
-            token: LeaseToken::from(token),
-            expires_at: expires_at.0,
-            last_seq: count(last_seq)?,
+            run: RunKey::new(
+                text("tenant id", &row.tenant_id)?,
+                text("run id", &row.run_id)?,
+            ),
+            claim_no: count(row.claim_no)?,
+            token: LeaseToken::from(row.lease_token),
+            expires_at: row.lease_expires_at.0,
+            last_seq: count(row.last_seq)?,
         },
-        attempts: count32(attempts)?,
-        unfinished_claims: count32(unfinished_claims)?,
-        events: Vec::new(),
+        attempts: count32(row.attempts)?,
+        unfinished_claims: count32(row.unfinished_claims)?,
+        events: events.decode()?,
     })
-}
-
-fn event(row: ClaimRow) -> Result<RunEvent, Fault> {
-    let missing = || Fault::Corrupt("a claimed event without a column".to_owned());
-    let key = row.idempotency_key.as_deref().ok_or_else(missing)?;
-    let key = text("idempotency key", key)?;
-    let columns = StoredEvent {
-        run_seq: row.run_seq,
-        event_type: row.event_type,
-        step_id: row.step_id,
-        logical_attempt: row.logical_attempt,
-        engine_attempt: row.engine_attempt,
-        emitted_at: row.emitted_at,
-        persisted_at: row.persisted_at,
-        payload: row.payload,
-    };
-    columns.decode(key)?.ok_or_else(missing)
 }

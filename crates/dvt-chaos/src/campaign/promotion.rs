@@ -28,6 +28,7 @@ impl Campaign<'_> {
         }
         let number = self.number();
         let kind = Kind::PromoteStandby;
+        self.arena.at_work().await;
         self.pen.fault(number, kind, FaultPhase::Begins);
         server.kill_postmaster().await?;
         standby.promote().await?;

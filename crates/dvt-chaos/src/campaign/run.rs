@@ -324,6 +324,7 @@ async fn perform(
     kind: Kind,
     dice: &mut Dice,
 ) -> Result<(), BoxError> {
+    arena.at_work().await;
     pen.fault(number, kind, FaultPhase::Begins);
     let done = nemesis::act(arena, kind, dice).await;
     let phase = match done {

@@ -181,7 +181,20 @@ fn millis(from: u64, to: u64, dice: &mut Dice) -> Duration {
     Duration::from_millis(from + dice.roll(to - from))
 }
 
+/// A fault waits for an operation that it could hurt at most this long.
+const WAITS_FOR_WORK: Duration = Duration::from_secs(1);
+
 impl Arena {
+    /// Returns when an operation is on its way to the server: writers keep a pace, and a fast machine is often done. A file has no
+    /// way that could be watched.
+    pub(crate) async fn at_work(&self) {
+        let until = Instant::now() + WAITS_FOR_WORK;
+        let is_idle = || self.proxies.iter().all(|proxy| proxy.in_flight() == 0);
+        while !self.proxies.is_empty() && is_idle() && Instant::now() < until {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     async fn freeze(&self, role: Role, time: Duration, dice: &mut Dice) -> Result<(), BoxError> {
         let frozen = self.crew.signal_one(role, Signal::STOP, dice);
         sleep(time).await;

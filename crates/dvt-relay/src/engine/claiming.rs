@@ -1,6 +1,7 @@
 //! Taking runs in and sending them out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dvt_contracts::{ClaimRequest, ClaimedRun, OutboxError};
 use tokio::time::Instant;
@@ -12,9 +13,69 @@ use crate::observer::RelayEvent;
 use crate::report::RelayError;
 use crate::work;
 
+/// So many claims may be under way at once, where one would leave the store or this process idle.
+const CLAIMS_AT_ONCE: usize = 2;
+/// A claim asks for this share of the runs that may be held: the next ones are looked for while these go out.
+const SHARE: usize = 2 * CLAIMS_AT_ONCE;
+
+/// The claims under way.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    count: usize,
+    /// What they may bring.
+    runs: usize,
+    bytes: u64,
+    /// The last one brought all that it asked for.
+    plenty: bool,
+}
+
+impl Claims {
+    fn begun(&mut self, request: &ClaimRequest) {
+        self.count += 1;
+        self.runs += request.max_runs as usize;
+        self.bytes += request.max_bytes;
+    }
+
+    pub(super) fn ended(&mut self, request: &ClaimRequest) {
+        self.count -= 1;
+        self.runs -= request.max_runs as usize;
+        self.bytes -= request.max_bytes;
+    }
+}
+
 impl Engine {
+    /// There may be work that the claims under way do not see.
+    pub(super) fn look_now(&mut self) {
+        self.look_again = self.claims.count > 0;
+        self.look();
+    }
+
+    fn look(&mut self) {
+        self.pause = Duration::ZERO;
+        self.next_look = Instant::now();
+        self.empty = false;
+    }
+
+    /// How many runs the next claim may ask for; none as long as there must be no further claim.
+    pub(super) fn room(&self) -> usize {
+        let at_once = match self.claims.plenty && self.breaker.is_closed() {
+            true => CLAIMS_AT_ONCE,
+            false => 1,
+        };
+        let bytes = self.held.bytes() + self.claims.bytes;
+        if self.claims.count >= at_once
+            || self.held.has_suspect()
+            || bytes >= self.settings.max_bytes_in_flight
+        {
+            return 0;
+        }
+        let most = self.settings.max_runs_in_flight as usize;
+        let taken = self.held.len() + self.claims.runs;
+        most.saturating_sub(taken).min(most.div_ceil(SHARE))
+    }
+
     pub(super) fn claim(&mut self, now: Instant) {
-        if self.claiming || self.held.has_suspect() || now < self.next_look {
+        if now < self.next_look {
             return;
         }
         let room = match self.breaker.claiming(now, self.held.publishing()) {
@@ -25,15 +86,17 @@ impl Engine {
         if room == 0 {
             return;
         }
-        let left = self.settings.max_bytes_in_flight - self.held.bytes();
+        let left = self.settings.max_bytes_in_flight - self.held.bytes() - self.claims.bytes;
         let request = ClaimRequest {
             max_runs: u32::try_from(room).unwrap_or(u32::MAX),
             max_events_per_run: self.settings.max_events_per_run,
-            max_bytes: left,
+            max_bytes: match self.claims.plenty {
+                true => left.div_ceil(CLAIMS_AT_ONCE as u64),
+                false => left,
+            },
             lease: self.settings.lease,
         };
-        self.claiming = true;
-        self.asked = room;
+        self.claims.begun(&request);
         self.tasks
             .spawn(work::claim(Arc::clone(&self.store), request));
     }
@@ -71,14 +134,15 @@ impl Engine {
     pub(super) fn claimed(
         &mut self,
         begun_at: Instant,
+        request: &ClaimRequest,
         claimed: Result<Vec<ClaimedRun>, OutboxError>,
     ) -> Result<(), RelayError> {
-        self.claiming = false;
         let look_again = std::mem::take(&mut self.look_again);
         let now = Instant::now();
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => {
+                self.claims.plenty = false;
                 self.wait_before_looking(now);
                 return self.passing(Err(error));
             }
@@ -89,11 +153,12 @@ impl Engine {
             took: now - begun_at,
         });
         self.empty = claimed.is_empty();
+        self.claims.plenty = claimed.len() >= request.max_runs as usize;
         // Few are no sign that there are no more: bytes and suspects end a claim, too.
         if claimed.is_empty() && !look_again {
             self.wait_before_looking(now);
         } else {
-            self.look_now();
+            self.look();
         }
         let expires_at = begun_at + self.settings.lease;
         for claimed in claimed {
