@@ -11,7 +11,7 @@ pub struct RelaySettings {
     pub max_runs_in_flight: u32,
     /// At most this many events of a run are claimed at once: 1 to [`MAX_CLAIM`]. 100.
     pub max_events_per_run: u32,
-    /// At most this many payload bytes are held at once, but one event at least. 16 MiB.
+    /// At most this many payload bytes are held at once, but one event of each claim at least. 16 MiB.
     pub max_bytes_in_flight: u64,
     /// How long a run stays ours if this process dies: [`MIN_LEASE`] to [`MAX_LEASE`]. It is lengthened while a publish
     /// takes longer. 30 s.

@@ -167,6 +167,27 @@ async fn small_claims_are_no_reason_to_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_there_is_plenty_two_claims_are_under_way() {
+    let world = World::new();
+    world.runs(40, 1).await;
+    let settings = RelaySettings {
+        max_runs_in_flight: 16,
+        ..world.settings()
+    };
+    let relay = Odd::SlowClaims.relay(&world, settings);
+
+    let begun = Instant::now();
+    let ended = relay.run(RelayMode::UntilEmpty, std::future::pending());
+    let report = ended.await.unwrap();
+
+    // A claim brings 4 runs: the first one alone, two at once from then on, and one or two that find nothing. One after the
+    // other they take 11 s.
+    assert!(begun.elapsed() <= 8 * SECOND, "{:?}", begun.elapsed());
+    assert_eq!((report.delivered, report.leases_lost), (40, 0));
+    assert_eq!(world.sink.total(), 40);
+}
+
+#[tokio::test(start_paused = true)]
 async fn poison_in_sparse_traffic_parks_and_delays_nobody_for_long() {
     let world = World::new();
     let bad = world.runs(1, 1).await.remove(0);

@@ -34,6 +34,8 @@ pub(crate) enum Odd {
     SlowRelease,
     /// The first claim answers after three seconds.
     SlowClaim,
+    /// Each claim answers after a second.
+    SlowClaims,
     /// The first claim panics.
     PanickingClaim,
 }
@@ -71,6 +73,9 @@ impl OutboxStorage for OddStore {
         let claimed = self.store.claim(request).await;
         if self.is_first(Odd::SlowClaim) {
             sleep(Duration::from_secs(3)).await;
+        }
+        if self.odd == Odd::SlowClaims {
+            sleep(Duration::from_secs(1)).await;
         }
         claimed
     }
