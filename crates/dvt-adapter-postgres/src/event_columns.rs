@@ -123,10 +123,15 @@ impl StoredEvents {
         let rows = self.run_seqs.into_iter().zip(what_happened);
         let rows = rows.zip(attempts).zip(moments).zip(said);
         let events = rows.map(|((((run_seq, what), attempts), moments), said)| {
-            let (Parsed(event_type), step_id) = what;
-            let (Parsed(key), ParsedPayload(payload)) = said;
-            let event = Event::new(event_type, step_id.map(|step| step.0), key, moments.0.0)
-                .map_err(|error| Fault::corrupt(&format!("event {run_seq}"), error))?
+            let corrupt =
+                |error: &dyn std::fmt::Display| Fault::corrupt(&format!("event {run_seq}"), error);
+            let event_type = what.0.0.map_err(|error| corrupt(&error))?;
+            let step_id = what.1.map(|step| step.0).transpose();
+            let step_id = step_id.map_err(|error| corrupt(&error))?;
+            let key = said.0.0.map_err(|error| corrupt(&error))?;
+            let payload = said.1.0.map_err(|error| corrupt(&error))?;
+            let event = Event::new(event_type, step_id, key, moments.0.0)
+                .map_err(|error| corrupt(&error))?
                 .with_logical_attempt(attempt(attempts.0)?)
                 .with_engine_attempt(attempt(attempts.1)?)
                 .with_payload(payload);

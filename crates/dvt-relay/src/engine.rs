@@ -55,8 +55,6 @@ pub(crate) struct Engine {
     delivered: Vec<(Acknowledgement, u64)>,
     acknowledging: bool,
     claims: Claims,
-    /// There is reason to look again that the claims under way cannot know.
-    look_again: bool,
     /// No look for work before then.
     next_look: Instant,
     pause: Duration,
@@ -99,7 +97,6 @@ impl Engine {
             delivered: Vec::new(),
             acknowledging: false,
             claims: Claims::default(),
-            look_again: false,
             empty: false,
             narrowed: HashMap::new(),
             down_because: SafeText::new(""),
@@ -208,17 +205,7 @@ impl Engine {
                 self.publishing.remove(&id);
                 self.published(&run, claim_no, answer);
             }
-            Ok((
-                _,
-                Done::Claimed {
-                    begun_at,
-                    request,
-                    claimed,
-                },
-            )) => {
-                self.claims.ended(&request);
-                self.claimed(begun_at, &request, claimed)?;
-            }
+            Ok((_, Done::Claimed { claim, claimed })) => self.claimed(&claim, claimed)?,
             Ok((
                 _,
                 Done::Acknowledged {

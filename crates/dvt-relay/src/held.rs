@@ -75,9 +75,12 @@ impl HeldRuns {
         self.iter().any(|held| held.is_suspect)
     }
 
-    /// Whether the run must not be published now: a suspect shares the sink with nobody.
-    pub(crate) fn must_wait(&self, run: &RunKey) -> bool {
+    /// Whether the run must not be published now: a suspect shares the sink with nobody, and waits for those that are `coming`.
+    pub(crate) fn must_wait(&self, run: &RunKey, coming: bool) -> bool {
         let is_suspect = self.runs.get(run).is_some_and(|held| held.is_suspect);
+        if is_suspect && coming {
+            return true;
+        }
         let mut others = self.iter().filter(|held| held.is_publishing());
         others.any(|other| is_suspect || other.is_suspect)
     }
@@ -153,14 +156,15 @@ impl HeldRuns {
         Some(held)
     }
 
-    /// The runs that wait, those that were claimed first first: the store gives out what has been due longest.
+    /// The runs that wait, those that were claimed first first: the store gives out what has been due longest. Suspects come
+    /// last: whoever waited behind one would be taken down with it.
     pub(crate) fn waiting(&self) -> Vec<RunKey> {
         let waiting = self
             .runs
             .values()
             .filter(|held| matches!(held.phase, Phase::Waiting(_)));
         let mut waiting: Vec<&Held> = waiting.collect();
-        waiting.sort_unstable_by_key(|held| held.number);
+        waiting.sort_unstable_by_key(|held| (held.is_suspect, held.number));
         waiting.iter().map(|held| held.lease.run.clone()).collect()
     }
 

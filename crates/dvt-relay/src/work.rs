@@ -12,12 +12,24 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::chance::Chance;
 
+/// A claim under way.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub(crate) request: ClaimRequest,
+    pub(crate) begun_at: Instant,
+    /// How many reasons to look there had been when it began.
+    pub(crate) reasons: u64,
+    /// How many claims had begun, this one among them.
+    pub(crate) number: u64,
+    /// Others were under way when it began.
+    pub(crate) beside_others: bool,
+}
+
 /// A task that ended.
 #[derive(Debug)]
 pub(crate) enum Done {
     Claimed {
-        begun_at: Instant,
-        request: ClaimRequest,
+        claim: Claim,
         claimed: Result<Vec<ClaimedRun>, OutboxError>,
     },
     Published {
@@ -87,14 +99,9 @@ where
     }
 }
 
-pub(crate) async fn claim(store: Arc<dyn OutboxStorage>, request: ClaimRequest) -> Done {
-    let begun_at = Instant::now();
-    let claimed = store.claim(&request).await;
-    Done::Claimed {
-        begun_at,
-        request,
-        claimed,
-    }
+pub(crate) async fn claim(store: Arc<dyn OutboxStorage>, claim: Claim) -> Done {
+    let claimed = store.claim(&claim.request).await;
+    Done::Claimed { claim, claimed }
 }
 
 pub(crate) async fn publish(

@@ -188,6 +188,24 @@ async fn where_there_is_plenty_two_claims_are_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn two_claims_that_find_nothing_while_runs_go_out_are_not_the_end() {
+    let world = World::new();
+    world.runs(4, 200).await;
+    let settings = RelaySettings {
+        max_runs_in_flight: 16,
+        ..world.settings()
+    };
+    let relay = Odd::SlowClaims.relay(&world, settings);
+
+    // The first claim brings all that it asked for; the two after it find these runs taken, until their first half is through.
+    let ended = relay.run(RelayMode::UntilEmpty, std::future::pending());
+    let report = ended.await.unwrap();
+
+    assert_eq!((report.delivered, report.leases_lost), (800, 0));
+    assert_eq!(world.stats().await.pending_events, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn poison_in_sparse_traffic_parks_and_delays_nobody_for_long() {
     let world = World::new();
     let bad = world.runs(1, 1).await.remove(0);

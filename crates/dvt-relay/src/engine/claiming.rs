@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dvt_contracts::{ClaimRequest, ClaimedRun, OutboxError};
+use dvt_contracts::{ClaimRequest, ClaimedRun, MAX_PAYLOAD_BYTES, OutboxError};
 use tokio::time::Instant;
 
 use super::Engine;
@@ -11,7 +11,7 @@ use crate::breaker::Claiming;
 use crate::held::Phase;
 use crate::observer::RelayEvent;
 use crate::report::RelayError;
-use crate::work;
+use crate::work::{self, Claim};
 
 /// So many claims may be under way at once, where one would leave the store or this process idle.
 const CLAIMS_AT_ONCE: usize = 2;
@@ -27,26 +27,44 @@ pub(super) struct Claims {
     bytes: u64,
     /// The last one brought all that it asked for.
     plenty: bool,
+    /// Counts those that began.
+    begun: u64,
+    /// Counts the reasons to look that a claim which began before cannot know.
+    reasons: u64,
 }
 
 impl Claims {
-    fn begun(&mut self, request: &ClaimRequest) {
+    fn begin(&mut self, request: ClaimRequest, begun_at: Instant) -> Claim {
+        let beside_others = self.count > 0;
         self.count += 1;
         self.runs += request.max_runs as usize;
         self.bytes += request.max_bytes;
+        self.begun += 1;
+        Claim {
+            request,
+            begun_at,
+            reasons: self.reasons,
+            number: self.begun,
+            beside_others,
+        }
     }
 
-    pub(super) fn ended(&mut self, request: &ClaimRequest) {
+    fn ended(&mut self, claim: &Claim) {
         self.count -= 1;
-        self.runs -= request.max_runs as usize;
-        self.bytes -= request.max_bytes;
+        self.runs -= claim.request.max_runs as usize;
+        self.bytes -= claim.request.max_bytes;
+    }
+
+    /// Whether no other one was under way while this one was: one beside it may have kept runs from it.
+    fn was_alone(&self, claim: &Claim) -> bool {
+        !claim.beside_others && claim.number == self.begun
     }
 }
 
 impl Engine {
     /// There may be work that the claims under way do not see.
     pub(super) fn look_now(&mut self) {
-        self.look_again = self.claims.count > 0;
+        self.claims.reasons += 1;
         self.look();
     }
 
@@ -96,15 +114,16 @@ impl Engine {
             },
             lease: self.settings.lease,
         };
-        self.claims.begun(&request);
+        let claim = self.claims.begin(request, now);
         self.tasks
-            .spawn(work::claim(Arc::clone(&self.store), request));
+            .spawn(work::claim(Arc::clone(&self.store), claim));
     }
 
     /// Sends the runs that wait: at once, but a suspect only while no other run is on its way, and nothing beside it.
     pub(super) fn publish_waiting(&mut self) {
+        let coming = self.claims.count > 0;
         for run in self.held.waiting() {
-            if self.held.must_wait(&run) {
+            if self.held.must_wait(&run, coming) {
                 continue;
             }
             let Some(held) = self.held.get_mut(&run) else {
@@ -133,11 +152,11 @@ impl Engine {
 
     pub(super) fn claimed(
         &mut self,
-        begun_at: Instant,
-        request: &ClaimRequest,
+        claim: &Claim,
         claimed: Result<Vec<ClaimedRun>, OutboxError>,
     ) -> Result<(), RelayError> {
-        let look_again = std::mem::take(&mut self.look_again);
+        self.claims.ended(claim);
+        let (begun_at, max_bytes) = (claim.begun_at, claim.request.max_bytes);
         let now = Instant::now();
         let claimed = match claimed {
             Ok(claimed) => claimed,
@@ -147,15 +166,22 @@ impl Engine {
                 return self.passing(Err(error));
             }
         };
+        let events = || claimed.iter().flat_map(|run| &run.events);
         self.observer.observe(&RelayEvent::Claimed {
             runs: claimed.len(),
-            events: claimed.iter().map(|run| run.events.len()).sum(),
+            events: events().count(),
             took: now - begun_at,
         });
-        self.empty = claimed.is_empty();
-        self.claims.plenty = claimed.len() >= request.max_runs as usize;
+        let bytes: u64 = events()
+            .map(|event| event.event.payload().size() as u64)
+            .sum();
+        // More may be there than it brought: something came meanwhile, or its bytes may have ended before its runs did.
+        let missed_reason = claim.reasons < self.claims.reasons;
+        let may_be_cut = bytes + MAX_PAYLOAD_BYTES as u64 > max_bytes;
+        self.claims.plenty = claimed.len() >= claim.request.max_runs as usize;
+        self.empty = claimed.is_empty() && !missed_reason && self.claims.was_alone(claim);
         // Few are no sign that there are no more: bytes and suspects end a claim, too.
-        if claimed.is_empty() && !look_again {
+        if self.empty {
             self.wait_before_looking(now);
         } else {
             self.look();
@@ -163,8 +189,13 @@ impl Engine {
         let expires_at = begun_at + self.settings.lease;
         for claimed in claimed {
             let run = &claimed.lease.run;
-            // The store gives it out again, so the lease before has ended, whatever its answer will say.
             if let Some(before) = self.held.get(run) {
+                // A later claim of the run was faster.
+                if before.lease.claim_no > claimed.lease.claim_no {
+                    self.lost(run);
+                    continue;
+                }
+                // The store gives it out again, so the lease before has ended, whatever its answer will say.
                 let (lease, is_working) = (before.lease.clone(), before.is_working());
                 match is_working {
                     true => self.lose(&lease),
@@ -178,7 +209,7 @@ impl Engine {
             }
             self.held.take_in(claimed, expires_at);
         }
-        if look_again {
+        if missed_reason || may_be_cut {
             self.held.hinted();
         }
         Ok(())
