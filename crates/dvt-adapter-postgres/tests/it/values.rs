@@ -17,6 +17,7 @@ trials![
     m110_what_the_port_accepts_the_server_accepts,
     m112_a_moment_out_of_range_is_an_error_and_no_panic,
     m112_the_tables_refuse_a_moment_out_of_range,
+    an_event_that_breaks_its_rules_is_named_and_claimed_alone_in_the_end,
 ];
 
 /// CASES M 110: in the log, in a claim, in a duplicate's reply and in the table itself.
@@ -327,6 +328,52 @@ async fn m112_the_tables_refuse_a_moment_out_of_range() -> Outcome {
                 .and_then(|error| error.code().map(|code| code.into_owned()));
             assert_eq!(state.as_deref(), Some("23514"), "{sql}: {error}");
         }
+    }
+    Ok(())
+}
+
+/// Four ways, each placed by hand in a run of its own. Whoever claims them counts a claim that nobody ended, so that they keep
+/// nobody else from being delivered for ever.
+async fn an_event_that_breaks_its_rules_is_named_and_claimed_alone_in_the_end() -> Outcome {
+    let ground = Ground::new().await;
+    let mut conn = ground.connection().await;
+    let deep = format!("{}{}", "[".repeat(65), "]".repeat(65));
+    for (number, (event_type, step_id, key, payload)) in [
+        ("", "NULL", "k1", "1"),
+        ("Note", "'a|b'", "k1", "1"),
+        ("Note", "NULL", "a\nb", "1"),
+        ("Note", "NULL", "k1", deep.as_str()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let run_id = format!("run-{number}");
+        bootstrap(&ground.store, &run(&run_id)).await;
+        execute(&mut conn, format!(
+            "INSERT INTO run_events (tenant_id, run_id, run_seq, event_type, step_id, logical_attempt, engine_attempt,
+                 idempotency_key, emitted_at, persisted_at, payload, payload_size)
+             VALUES ('tenant', '{run_id}', 1, '{event_type}', {step_id}, 1, 1, '{key}', now(), now(), '{payload}', 1);
+             UPDATE outbox SET last_seq = 1, due_at = now() WHERE run_id = '{run_id}'"
+        ))
+        .await;
+
+        let read = ground.store.list_events(&run(&run_id), 0, 10).await;
+        let claimed = ground.store.claim(&claim_all()).await;
+
+        let (read, claimed) = (read.unwrap_err(), claimed.unwrap_err());
+        assert_eq!(
+            (read.class(), claimed.class()),
+            (ErrorClass::Bug, ErrorClass::Bug)
+        );
+        for cause in [format!("{read:?}"), format!("{claimed:?}")] {
+            assert!(cause.contains("event 1: "), "{cause}");
+        }
+        let unfinished: i64 = sqlx::query_scalar(AssertSqlSafe(format!(
+            "SELECT unfinished_claims FROM outbox WHERE run_id = '{run_id}'"
+        )))
+        .fetch_one(&mut conn)
+        .await?;
+        assert_eq!(unfinished, 1, "{run_id}");
     }
     Ok(())
 }
