@@ -113,6 +113,24 @@ pub(crate) struct StoredEvents {
     pub(crate) payloads: Vec<ParsedPayload>,
 }
 
+/// The [`StoredEvents`] of a row that has these columns, whatever else it has.
+macro_rules! stored_events {
+    ($row:ident) => {
+        $crate::event_columns::StoredEvents {
+            run_seqs: $row.run_seqs,
+            event_types: $row.event_types,
+            step_ids: $row.step_ids,
+            logical_attempts: $row.logical_attempts,
+            engine_attempts: $row.engine_attempts,
+            idempotency_keys: $row.idempotency_keys,
+            emitted_at: $row.emitted_at,
+            persisted_at: $row.persisted_at,
+            payloads: $row.payloads,
+        }
+    };
+}
+pub(crate) use stored_events;
+
 impl StoredEvents {
     /// The events in the order of their log, which the columns need not keep.
     pub(crate) fn decode(self) -> Result<Vec<RunEvent>, Fault> {

@@ -19,10 +19,6 @@ pub(crate) struct Claim {
     pub(crate) begun_at: Instant,
     /// How many reasons to look there had been when it began.
     pub(crate) reasons: u64,
-    /// How many claims had begun, this one among them.
-    pub(crate) number: u64,
-    /// Others were under way when it began.
-    pub(crate) beside_others: bool,
 }
 
 /// A task that ended.

@@ -27,6 +27,14 @@ fn one_event_at_a_time(world: &World) -> RelaySettings {
     }
 }
 
+/// A claim asks for a quarter of what may be in flight.
+fn four_runs_at_a_time(world: &World) -> RelaySettings {
+    RelaySettings {
+        max_runs_in_flight: 16,
+        ..world.settings()
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_late_answer_does_not_end_the_work_of_the_next_claim() {
     let world = World::new();
@@ -170,11 +178,7 @@ async fn small_claims_are_no_reason_to_wait() {
 async fn where_there_is_plenty_two_claims_are_under_way() {
     let world = World::new();
     world.runs(40, 1).await;
-    let settings = RelaySettings {
-        max_runs_in_flight: 16,
-        ..world.settings()
-    };
-    let relay = Odd::SlowClaims.relay(&world, settings);
+    let relay = Odd::SlowClaims.relay(&world, four_runs_at_a_time(&world));
 
     let begun = Instant::now();
     let ended = relay.run(RelayMode::UntilEmpty, std::future::pending());
@@ -191,11 +195,7 @@ async fn where_there_is_plenty_two_claims_are_under_way() {
 async fn two_claims_that_find_nothing_while_runs_go_out_are_not_the_end() {
     let world = World::new();
     world.runs(4, 200).await;
-    let settings = RelaySettings {
-        max_runs_in_flight: 16,
-        ..world.settings()
-    };
-    let relay = Odd::SlowClaims.relay(&world, settings);
+    let relay = Odd::SlowClaims.relay(&world, four_runs_at_a_time(&world));
 
     // The first claim brings all that it asked for; the two after it find these runs taken, until their first half is through.
     let ended = relay.run(RelayMode::UntilEmpty, std::future::pending());

@@ -4,7 +4,7 @@ use dvt_contracts::{
 use sqlx::PgConnection;
 
 use crate::database::Database;
-use crate::event_columns::{StoredEvents, bigint, count};
+use crate::event_columns::{bigint, count, stored_events};
 use crate::fault::Fault;
 use crate::moment::Moment;
 use crate::parsed::{Parsed, ParsedPayload};
@@ -66,20 +66,9 @@ pub(super) async fn list_events(
     let Some(row) = row.map_err(failed)? else {
         return Err(StoreError::RunNotFound { run: run.clone() });
     };
-    let events = StoredEvents {
-        run_seqs: row.run_seqs,
-        event_types: row.event_types,
-        step_ids: row.step_ids,
-        logical_attempts: row.logical_attempts,
-        engine_attempts: row.engine_attempts,
-        idempotency_keys: row.idempotency_keys,
-        emitted_at: row.emitted_at,
-        persisted_at: row.persisted_at,
-        payloads: row.payloads,
-    };
     Ok(EventPage {
         head: count(row.last_seq).map_err(failed)?,
         pruned_at: row.pruned_at.map(|moment| moment.0),
-        events: events.decode().map_err(failed)?,
+        events: stored_events!(row).decode().map_err(failed)?,
     })
 }

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::database::Database;
-use crate::event_columns::{StoredEvents, bigint, count, count32, text};
+use crate::event_columns::{bigint, count, count32, stored_events, text};
 use crate::fault::Fault;
 use crate::floor::Floor;
 use crate::moment::Moment;
@@ -96,17 +96,6 @@ pub(super) async fn claim(
 }
 
 fn decode(row: ClaimRow) -> Result<ClaimedRun, Fault> {
-    let events = StoredEvents {
-        run_seqs: row.run_seqs,
-        event_types: row.event_types,
-        step_ids: row.step_ids,
-        logical_attempts: row.logical_attempts,
-        engine_attempts: row.engine_attempts,
-        idempotency_keys: row.idempotency_keys,
-        emitted_at: row.emitted_at,
-        persisted_at: row.persisted_at,
-        payloads: row.payloads,
-    };
     Ok(ClaimedRun {
         lease: Lease {
             run: RunKey::new(
@@ -120,6 +109,6 @@ fn decode(row: ClaimRow) -> Result<ClaimedRun, Fault> {
         },
         attempts: count32(row.attempts)?,
         unfinished_claims: count32(row.unfinished_claims)?,
-        events: events.decode()?,
+        events: stored_events!(row).decode()?,
     })
 }

@@ -17,7 +17,7 @@ trials![
     m110_what_the_port_accepts_the_server_accepts,
     m112_a_moment_out_of_range_is_an_error_and_no_panic,
     m112_the_tables_refuse_a_moment_out_of_range,
-    an_event_that_breaks_its_rules_is_named_and_claimed_alone_in_the_end,
+    an_event_that_breaks_its_rules_is_named_and_its_claim_is_counted,
 ];
 
 /// CASES M 110: in the log, in a claim, in a duplicate's reply and in the table itself.
@@ -334,7 +334,7 @@ async fn m112_the_tables_refuse_a_moment_out_of_range() -> Outcome {
 
 /// Four ways, each placed by hand in a run of its own. Whoever claims them counts a claim that nobody ended, so that they keep
 /// nobody else from being delivered for ever.
-async fn an_event_that_breaks_its_rules_is_named_and_claimed_alone_in_the_end() -> Outcome {
+async fn an_event_that_breaks_its_rules_is_named_and_its_claim_is_counted() -> Outcome {
     let ground = Ground::new().await;
     let mut conn = ground.connection().await;
     let deep = format!("{}{}", "[".repeat(65), "]".repeat(65));

@@ -27,25 +27,22 @@ pub(super) struct Claims {
     bytes: u64,
     /// The last one brought all that it asked for.
     plenty: bool,
-    /// Counts those that began.
-    begun: u64,
+    /// Two have been under way at once since none was: each may have kept runs from the other.
+    shared: bool,
     /// Counts the reasons to look that a claim which began before cannot know.
     reasons: u64,
 }
 
 impl Claims {
     fn begin(&mut self, request: ClaimRequest, begun_at: Instant) -> Claim {
-        let beside_others = self.count > 0;
+        self.shared = self.count > 0;
         self.count += 1;
         self.runs += request.max_runs as usize;
         self.bytes += request.max_bytes;
-        self.begun += 1;
         Claim {
             request,
             begun_at,
             reasons: self.reasons,
-            number: self.begun,
-            beside_others,
         }
     }
 
@@ -53,11 +50,6 @@ impl Claims {
         self.count -= 1;
         self.runs -= claim.request.max_runs as usize;
         self.bytes -= claim.request.max_bytes;
-    }
-
-    /// Whether no other one was under way while this one was: one beside it may have kept runs from it.
-    fn was_alone(&self, claim: &Claim) -> bool {
-        !claim.beside_others && claim.number == self.begun
     }
 }
 
@@ -166,20 +158,14 @@ impl Engine {
                 return self.passing(Err(error));
             }
         };
-        let events = || claimed.iter().flat_map(|run| &run.events);
         self.observer.observe(&RelayEvent::Claimed {
             runs: claimed.len(),
-            events: events().count(),
+            events: claimed.iter().map(|run| run.events.len()).sum(),
             took: now - begun_at,
         });
-        let bytes: u64 = events()
-            .map(|event| event.event.payload().size() as u64)
-            .sum();
-        // More may be there than it brought: something came meanwhile, or its bytes may have ended before its runs did.
         let missed_reason = claim.reasons < self.claims.reasons;
-        let may_be_cut = bytes + MAX_PAYLOAD_BYTES as u64 > max_bytes;
         self.claims.plenty = claimed.len() >= claim.request.max_runs as usize;
-        self.empty = claimed.is_empty() && !missed_reason && self.claims.was_alone(claim);
+        self.empty = claimed.is_empty() && !missed_reason && !self.claims.shared;
         // Few are no sign that there are no more: bytes and suspects end a claim, too.
         if self.empty {
             self.wait_before_looking(now);
@@ -187,8 +173,11 @@ impl Engine {
             self.look();
         }
         let expires_at = begun_at + self.settings.lease;
+        let mut bytes = 0;
         for claimed in claimed {
             let run = &claimed.lease.run;
+            let size = payload_bytes(&claimed);
+            bytes += size;
             if let Some(before) = self.held.get(run) {
                 // A later claim of the run was faster.
                 if before.lease.claim_no > claimed.lease.claim_no {
@@ -207,9 +196,10 @@ impl Engine {
                 self.lost(run);
                 continue;
             }
-            self.held.take_in(claimed, expires_at);
+            self.held.take_in(claimed, size, expires_at);
         }
-        if missed_reason || may_be_cut {
+        // More may be there than it brought: something came meanwhile, or its bytes may have ended before its runs did.
+        if missed_reason || bytes + MAX_PAYLOAD_BYTES as u64 > max_bytes {
             self.held.hinted();
         }
         Ok(())
@@ -220,4 +210,12 @@ impl Engine {
         self.pause = (self.pause * 2).clamp(shortest, self.settings.poll_interval);
         self.next_look = now + self.pause;
     }
+}
+
+fn payload_bytes(claimed: &ClaimedRun) -> u64 {
+    let sizes = claimed
+        .events
+        .iter()
+        .map(|event| event.event.payload().size() as u64);
+    sizes.sum()
 }
