@@ -1,32 +1,25 @@
+-- The place of something that is numbered 1, 2, 3 …
+CREATE DOMAIN ordinal AS bigint CONSTRAINT ordinal_range CHECK (VALUE >= 1);
+CREATE DOMAIN attempt AS bigint CONSTRAINT attempt_range CHECK (VALUE BETWEEN 1 AND 2147483647);
+CREATE DOMAIN payload_size AS bigint CONSTRAINT payload_size_range CHECK (VALUE BETWEEN 1 AND 1048576);
+
 -- The log. One row for each event, numbered 1, 2, 3 … within its run.
 CREATE TABLE run_events (
     tenant_id        text COLLATE "C" NOT NULL,
     run_id           text COLLATE "C" NOT NULL,
-    run_seq          bigint NOT NULL,
+    run_seq          ordinal NOT NULL,
     event_type       text COLLATE "C" NOT NULL,
     step_id          text COLLATE "C",
-    logical_attempt  bigint NOT NULL,
-    engine_attempt   bigint NOT NULL,
-    idempotency_key  text COLLATE "C" NOT NULL,
-    emitted_at       timestamptz NOT NULL,
-    persisted_at     timestamptz NOT NULL,
+    logical_attempt  attempt NOT NULL,
+    engine_attempt   attempt NOT NULL,
+    idempotency_key  identifier NOT NULL,
+    emitted_at       moment NOT NULL,
+    persisted_at     moment NOT NULL,
     -- json, not jsonb: it keeps the bytes.
     payload          json NOT NULL,
     -- Byte bounds are kept without reading payloads back from their side table.
-    payload_size     bigint NOT NULL,
+    payload_size     payload_size NOT NULL,
 
     CONSTRAINT run_events_pkey PRIMARY KEY (tenant_id, run_id, run_seq),
-    CONSTRAINT run_events_idempotency UNIQUE (tenant_id, run_id, idempotency_key),
-    CONSTRAINT run_events_run_seq CHECK (run_seq >= 1),
-    CONSTRAINT run_events_attempts CHECK (
-        logical_attempt BETWEEN 1 AND 2147483647 AND engine_attempt BETWEEN 1 AND 2147483647
-    ),
-    CONSTRAINT run_events_idempotency_key CHECK (octet_length(idempotency_key) BETWEEN 1 AND 255),
-    CONSTRAINT run_events_emitted_at CHECK (
-        emitted_at >= '1970-01-01 00:00:00+00' AND emitted_at < '10000-01-01 00:00:00+00'
-    ),
-    CONSTRAINT run_events_persisted_at CHECK (
-        persisted_at >= '1970-01-01 00:00:00+00' AND persisted_at < '10000-01-01 00:00:00+00'
-    ),
-    CONSTRAINT run_events_payload_size CHECK (payload_size BETWEEN 1 AND 1048576)
+    CONSTRAINT run_events_idempotency UNIQUE (tenant_id, run_id, idempotency_key)
 );

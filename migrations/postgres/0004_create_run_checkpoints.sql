@@ -2,12 +2,11 @@
 CREATE TABLE run_checkpoints (
     tenant_id     text COLLATE "C" NOT NULL,
     run_id        text COLLATE "C" NOT NULL,
-    run_seq       bigint NOT NULL,
-    fold_version  bigint NOT NULL,
+    run_seq       tally NOT NULL,
+    fold_version  counter NOT NULL,
     checksum      text COLLATE "C" NOT NULL,
     state         text NOT NULL,
 
     CONSTRAINT run_checkpoints_pkey PRIMARY KEY (tenant_id, run_id),
-    CONSTRAINT run_checkpoints_outbox FOREIGN KEY (tenant_id, run_id) REFERENCES outbox (tenant_id, run_id),
-    CONSTRAINT run_checkpoints_numbers CHECK (run_seq >= 0 AND fold_version BETWEEN 0 AND 4294967295)
+    CONSTRAINT run_checkpoints_outbox FOREIGN KEY (tenant_id, run_id) REFERENCES outbox (tenant_id, run_id)
 );

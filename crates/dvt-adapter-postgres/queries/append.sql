@@ -137,9 +137,9 @@ SELECT j.request_no AS "request_no!", j.verdict AS "verdict!", j.last_seq AS "la
        other.payload AS "payload?"
 FROM judged AS j
 LEFT JOIN (
-    SELECT k.request_no, array_agg(k.place) AS places, array_agg(k.run_seq) AS run_seqs,
-           array_agg(k.engine_attempt) AS engine_attempts, array_agg(k.emitted_at) AS emitted_at,
-           array_agg(k.persisted_at) AS persisted_at
+    SELECT k.request_no, array_agg(k.place) AS places, array_agg(k.run_seq::bigint) AS run_seqs,
+           array_agg(k.engine_attempt::bigint) AS engine_attempts, array_agg(k.emitted_at::timestamptz) AS emitted_at,
+           array_agg(k.persisted_at::timestamptz) AS persisted_at
     FROM known AS k
     WHERE k.same_content
     GROUP BY k.request_no

@@ -106,10 +106,10 @@ SELECT c.run_no AS "run_no!", c.tenant_id, c.run_id, c.claim_no, c.lease_token A
        e.persisted_at AS "persisted_at!: _", e.payloads AS "payloads!: _"
 FROM claimed AS c
 CROSS JOIN LATERAL (
-    SELECT array_agg(k.run_seq) AS run_seqs, array_agg(k.event_type) AS event_types, array_agg(k.step_id) AS step_ids,
-           array_agg(k.logical_attempt) AS logical_attempts, array_agg(k.engine_attempt) AS engine_attempts,
-           array_agg(k.idempotency_key) AS idempotency_keys, array_agg(k.emitted_at) AS emitted_at,
-           array_agg(k.persisted_at) AS persisted_at, array_agg(k.payload) AS payloads
+    SELECT array_agg(k.run_seq::bigint) AS run_seqs, array_agg(k.event_type) AS event_types, array_agg(k.step_id) AS step_ids,
+           array_agg(k.logical_attempt::bigint) AS logical_attempts, array_agg(k.engine_attempt::bigint) AS engine_attempts,
+           array_agg(k.idempotency_key::text) AS idempotency_keys, array_agg(k.emitted_at::timestamptz) AS emitted_at,
+           array_agg(k.persisted_at::timestamptz) AS persisted_at, array_agg(k.payload) AS payloads
     FROM run_events AS k
     WHERE k.tenant_id = c.tenant_id AND k.run_id = c.run_id AND k.run_seq > c.delivered_seq AND k.run_seq <= c.last_seq
 ) AS e

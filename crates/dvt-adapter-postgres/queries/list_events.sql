@@ -8,10 +8,10 @@ SELECT o.last_seq, o.pruned_at AS "pruned_at: Moment",
        coalesce(e.persisted_at, '{}') AS "persisted_at!: _", coalesce(e.payloads, '{}') AS "payloads!: _"
 FROM outbox AS o
 CROSS JOIN LATERAL (
-    SELECT array_agg(k.run_seq) AS run_seqs, array_agg(k.event_type) AS event_types, array_agg(k.step_id) AS step_ids,
-           array_agg(k.logical_attempt) AS logical_attempts, array_agg(k.engine_attempt) AS engine_attempts,
-           array_agg(k.idempotency_key) AS idempotency_keys, array_agg(k.emitted_at) AS emitted_at,
-           array_agg(k.persisted_at) AS persisted_at, array_agg(k.payload) AS payloads
+    SELECT array_agg(k.run_seq::bigint) AS run_seqs, array_agg(k.event_type) AS event_types, array_agg(k.step_id) AS step_ids,
+           array_agg(k.logical_attempt::bigint) AS logical_attempts, array_agg(k.engine_attempt::bigint) AS engine_attempts,
+           array_agg(k.idempotency_key::text) AS idempotency_keys, array_agg(k.emitted_at::timestamptz) AS emitted_at,
+           array_agg(k.persisted_at::timestamptz) AS persisted_at, array_agg(k.payload) AS payloads
     FROM (
         SELECT page.*, sum(page.payload_size::int) OVER (ORDER BY page.run_seq) AS bytes
         FROM (

@@ -60,6 +60,13 @@ pub(crate) async fn one_by_one(
     Ok(())
 }
 
+/// As baselines and services do their work. The thread that blocks on the runtime would be woken by another one for each reply.
+async fn in_task(
+    work: impl Future<Output = Result<(), BoxError>> + Send + 'static,
+) -> Result<(), BoxError> {
+    tokio::spawn(work).await?
+}
+
 /// Callers at once, each with its share of the events: of a run of its own, or all of one.
 async fn at_once<S: RunStateStore + 'static>(
     store: &Arc<S>,
@@ -107,7 +114,9 @@ async fn one_caller(ground: &Ground, scale: Scale, report: &mut Report) -> Resul
         async |round| rate(count, raw.append(round, count)).await,
         async |round| {
             let run = runs(ground, &store, round, 1).await?.remove(0);
-            rate(count, one_by_one(&store, &events, &run, 0..count)).await
+            let (store, events) = (store.clone(), events.clone());
+            let work = async move { one_by_one(&store, &events, &run, 0..count).await };
+            rate(count, in_task(work)).await
         },
     )
     .await?;
@@ -207,7 +216,7 @@ async fn against<B: Baseline>(
 }
 
 /// Requests of a hundred events for one run.
-async fn in_batches(store: &PostgresStore, run: &RunKey, count: u64) -> Result<(), BoxError> {
+async fn in_batches(store: PostgresStore, run: RunKey, count: u64) -> Result<(), BoxError> {
     let events = Events::new()?;
     for first in (0..count).step_by(BATCH as usize) {
         let batch = (first..first + BATCH).map(|number| events.event(number));
@@ -221,13 +230,13 @@ async fn batches(ground: &Ground, scale: Scale, report: &mut Report) -> Result<(
     ground.empty().await?;
     let store = ground.store(1).await?;
     let count = 10 * scale.events;
-    let mut bulk = Bulk::connect(ground).await?;
+    let mut bulk = Crew::<Bulk>::connect(ground, 1).await?;
     let duel = duel(
         scale,
-        async |round| rate(count, bulk.append(round, count, BATCH)).await,
+        async |round| rate(count, bulk.append(round, count)).await,
         async |round| {
             let run = runs(ground, &store, round, 1).await?.remove(0);
-            rate(count, in_batches(&store, &run, count)).await
+            rate(count, in_task(in_batches(store.clone(), run, count))).await
         },
     )
     .await?;
@@ -253,11 +262,11 @@ async fn replay(ground: &Ground, scale: Scale, report: &mut Report) -> Result<()
         scale,
         async |round| {
             let run = runs(ground, &first, round, 1).await?.remove(0);
-            rate(count, in_batches(&first, &run, count)).await
+            rate(count, in_task(in_batches(first.clone(), run, count))).await
         },
         async |round| {
             let run = run(&format!("round-{round}-run-0"))?;
-            rate(count, in_batches(&again, &run, count)).await
+            rate(count, in_task(in_batches(again.clone(), run, count))).await
         },
     )
     .await?;

@@ -8,7 +8,8 @@ use crate::fault::Fault;
 use crate::moment::Moment;
 use crate::statement::Statement;
 
-/// `queries/append_new.sql` or `queries/append.sql`: groups of different runs, in the order of their keys.
+/// `queries/append_one.sql`, `queries/append_new.sql` or `queries/append.sql`: groups of different runs, in the order of their
+/// keys.
 #[derive(Debug, Default)]
 pub(super) struct Append<'a> {
     tenant_ids: Vec<&'a str>,
@@ -29,6 +30,13 @@ pub(super) struct Append<'a> {
 pub(super) struct NewRow {
     request_no: i64,
     head: i64,
+    persisted_at: Moment,
+}
+
+/// The row of `queries/append_one.sql`.
+#[derive(Debug)]
+struct OneRow {
+    run_seq: i64,
     persisted_at: Moment,
 }
 
@@ -128,6 +136,9 @@ impl Statement for Append<'_> {
         // Sent again, it looks: most likely a key was not new.
         if self.looks.swap(true, Ordering::Relaxed) {
             self.judge(connection).await.map(Rows::Judged)
+        } else if let ([_], [_]) = (&*self.run_ids, &*self.events.idempotency_keys) {
+            let rows = self.write_one(connection).await?;
+            Ok(Rows::New(rows))
         } else {
             self.write(connection).await.map(Rows::New)
         }
@@ -135,6 +146,34 @@ impl Statement for Append<'_> {
 }
 
 impl Append<'_> {
+    /// For a single event.
+    async fn write_one(&self, connection: &mut PgConnection) -> sqlx::Result<Vec<NewRow>> {
+        let row = sqlx::query_file_as!(
+            OneRow,
+            "queries/append_one.sql",
+            self.tenant_ids[0],
+            self.run_ids[0],
+            self.expected[0],
+            self.status_after[0],
+            self.events.event_types[0],
+            self.events.step_ids[0],
+            self.events.logical_attempts[0],
+            self.events.engine_attempts[0],
+            self.events.idempotency_keys[0],
+            self.events.emitted_at[0] as _,
+            self.events.payloads[0],
+            self.clock_shift,
+        )
+        .fetch_optional(connection)
+        .await?;
+        let row = row.map(|row| NewRow {
+            request_no: 1,
+            head: row.run_seq - 1,
+            persisted_at: row.persisted_at,
+        });
+        Ok(row.into_iter().collect())
+    }
+
     async fn write(&self, connection: &mut PgConnection) -> sqlx::Result<Vec<NewRow>> {
         sqlx::query_file_as!(
             NewRow,

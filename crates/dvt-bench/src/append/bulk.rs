@@ -1,14 +1,13 @@
 use sqlx::PgConnection;
 
+use super::BATCH;
+use super::crew::{Baseline, Share};
 use crate::BoxError;
 use crate::event::PAYLOAD;
-use crate::ground::Ground;
 
 /// One `INSERT … SELECT unnest(…)` for each batch: the rows and nothing else, no check, no outbox.
 #[derive(Debug)]
-pub(super) struct Bulk {
-    connection: PgConnection,
-}
+pub(super) enum Bulk {}
 
 const INSERT: &str = "
     INSERT INTO raw_events (tenant_id, run_id, run_seq, event_type, step_id, logical_attempt, engine_attempt,
@@ -16,23 +15,17 @@ const INSERT: &str = "
     SELECT 'bench', $1, e.seq, 'StepReported', e.step, 1, 1, e.key, now(), now(), e.payload::json, $6
     FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[]) AS e (seq, step, key, payload)";
 
-impl Bulk {
-    pub(super) async fn connect(ground: &Ground) -> Result<Self, BoxError> {
-        Ok(Self {
-            connection: ground.connect().await?,
-        })
-    }
+impl Baseline for Bulk {
+    const NAME: &'static str = "bulk";
 
-    /// Stores that many events of one run.
-    pub(super) async fn append(
-        &mut self,
-        round: usize,
-        count: u64,
-        batch: u64,
-    ) -> Result<(), BoxError> {
-        let run = format!("round-{round}");
+    async fn work(share: Share) -> Result<PgConnection, BoxError> {
+        let Share {
+            mut connection,
+            run,
+            count,
+        } = share;
         let size = i64::try_from(PAYLOAD.len())?;
-        let (count, batch) = (i64::try_from(count)?, i64::try_from(batch)?);
+        let (count, batch) = (i64::try_from(count)?, i64::try_from(BATCH)?);
         let mut first = 1;
         while first <= count {
             let seqs: Vec<i64> = (first..first + batch).collect();
@@ -47,10 +40,10 @@ impl Bulk {
                 .bind(&keys)
                 .bind(&payloads)
                 .bind(size)
-                .execute(&mut self.connection)
+                .execute(&mut connection)
                 .await?;
             first += batch;
         }
-        Ok(())
+        Ok(connection)
     }
 }
