@@ -258,10 +258,7 @@ async fn nobody_meets_an_error_and_only_a_claim_a_deadlock() -> Outcome {
     let runs = bootstrap(&store, &names).await;
 
     let (stop, stopped) = oneshot::channel();
-    let watch = tokio::spawn(claims_that_wait(
-        connect_to(&database.url()).await,
-        stopped,
-    ));
+    let watch = tokio::spawn(claims_that_wait(connect_to(&database.url()).await, stopped));
     let (appended, acknowledged) = (Arc::default(), Arc::default());
     let end = Instant::now() + length();
     let worker = |seed| Worker {

@@ -177,6 +177,12 @@ pub(crate) fn statements() -> Vec<Hot> {
         .within(60_000, 200.0),
         one_run("append_new", "one event", &append(1, 1)).writes(2),
         one_run(
+            "append_one",
+            "",
+            &format!("{one}, NULL, '123456', 'Note', NULL, 1, 1, 'new', '2026-01-02', '{{}}', 0"),
+        )
+        .writes(2),
+        one_run(
             "append_new",
             "a thousand events of one run",
             &append(1, 1_000),
@@ -318,6 +324,18 @@ pub(crate) fn statements() -> Vec<Hot> {
         .writes(5000)
         .after(ended)
         .within(100_000, 400.0),
+        one_run(
+            "recall",
+            "a hundred events of a long run",
+            &format!(
+                "ARRAY['{tenant}'], ARRAY['{run}'], ARRAY[0], ARRAY[100], {}, {}, {}, {}, {}",
+                same("'Note'", 100, "text"),
+                same("NULL", 100, "text"),
+                texts(77_777..77_877, |seq| format!("k{seq}")),
+                same("1", 100, "bigint"),
+                same("'{\"row\": 1}'", 100, "text"),
+            ),
+        ),
         one_run("release", "one", &format!("{}, 0", leases(1)))
             .writes(1)
             .after(leased(1)),

@@ -252,7 +252,7 @@ async fn a11_every_key_column_is_compared_as_bytes() -> Outcome {
         FROM pg_index AS i
         JOIN pg_class AS c ON c.oid = i.indrelid
         JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
-        WHERE c.relnamespace = $1::regnamespace AND a.atttypid = 'text'::regtype
+        WHERE c.relnamespace = $1::regnamespace AND a.attcollation <> 0
           AND a.attcollation <> 'pg_catalog.\"C\"'::regcollation";
     let mut conn = connect().await;
 

@@ -47,6 +47,7 @@ mod plan;
 mod plans;
 mod pooler;
 mod privileges;
+mod recall;
 mod refusals;
 mod round_trips;
 mod runtime_role;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
     let tests = [
         migrations::trials(),
         interrupted::trials(),
+        recall::trials(),
         refusals::trials(),
         privileges::trials(),
         runtime_role::trials(),

@@ -37,6 +37,8 @@ async fn a8_no_reply_is_given_before_the_synchronous_standby_has_it() -> Outcome
     for run in &runs {
         store.bootstrap_run(&bootstrap(run)).await?;
     }
+    // From now on it would recall what it is asked for, and must not.
+    store.append_and_enqueue(append(&runs[1], 2)).await?;
 
     // The standby is away: what nobody else has is not acknowledged.
     execute(

@@ -187,7 +187,7 @@ const FAR: [&str; 5] = [
 async fn m112_a_moment_out_of_range_is_an_error_and_no_panic() -> Outcome {
     let ground = Ground::new().await;
     let mut conn = ground.connection().await;
-    drop_moment_checks(&mut conn).await;
+    drop_moment_check(&mut conn).await;
     for (number, moment) in FAR.iter().enumerate() {
         let emitted = format!("emitted-{number}");
         let persisted = format!("persisted-{number}");
@@ -277,22 +277,11 @@ async fn m112_a_moment_out_of_range_is_an_error_and_no_panic() -> Outcome {
 }
 
 /// So that somebody can place by hand what no statement of the store writes.
-async fn drop_moment_checks(conn: &mut PgConnection) {
-    for (table, constraint) in [
-        ("run_events", "run_events_emitted_at"),
-        ("run_events", "run_events_persisted_at"),
-        ("run_metadata", "run_metadata_created_at"),
-        ("outbox", "outbox_moments"),
-    ] {
-        execute(
-            conn,
-            format!("ALTER TABLE {table} DROP CONSTRAINT {constraint}"),
-        )
-        .await;
-    }
+async fn drop_moment_check(conn: &mut PgConnection) {
+    execute(conn, "ALTER DOMAIN moment DROP CONSTRAINT moment_range").await;
 }
 
-/// CASES M 112: every `timestamptz` of every table, by CHECK.
+/// CASES M 112: every moment of every table, by its domain.
 async fn m112_the_tables_refuse_a_moment_out_of_range() -> Outcome {
     let ground = Ground::new().await;
     let run = ground.bootstrap("run").await;
