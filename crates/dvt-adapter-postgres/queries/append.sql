@@ -1,5 +1,8 @@
 -- Appends requests to logs: at most one request for each run, in the byte order of their run keys.
 --
+-- A request that is repeated lies in the log as it was sent: its first key is looked for, and what was stored from there on is compared
+-- with it as a whole. Only if that is not it, each of its keys is looked for (docs/adr/0031).
+--
 -- The rows tell each request's verdict, once at least, and the stored events of known keys: those that say what was sent as
 -- arrays, each of the others in a row.
 --   missing, pruned       nothing written
@@ -31,6 +34,43 @@ sent AS NOT MATERIALIZED (
            unnest($12::text[]) AS idempotency_key, unnest($13::timestamptz[]) AS emitted_at, unnest($14::text[]) AS payload,
            generate_subscripts($7::bigint[], 1)::bigint AS event_no
 ),
+recalled AS MATERIALIZED (
+    SELECT g.request_no, found.*
+    FROM given AS g
+    CROSS JOIN LATERAL (
+        SELECT k.run_seq
+        FROM run_events AS k
+        WHERE k.tenant_id = g.tenant_id AND k.run_id = g.run_id
+          -- Not `=`: a server that has never counted takes the primary key's index for as good, and walks the whole run. This
+          -- one has the order that is asked for.
+          AND k.idempotency_key BETWEEN ($12::text[])[g.events_before + 1] AND ($12::text[])[g.events_before + 1]
+        ORDER BY k.idempotency_key
+        LIMIT 1
+    ) AS first
+    CROSS JOIN LATERAL (
+        SELECT array_agg(k.run_seq - first.run_seq + 1) AS places, array_agg(k.run_seq::bigint) AS run_seqs,
+               array_agg(k.engine_attempt::bigint) AS engine_attempts, array_agg(k.emitted_at::timestamptz) AS emitted_at,
+               array_agg(k.persisted_at::timestamptz) AS persisted_at
+        FROM (
+            SELECT log.*
+            FROM run_events AS log
+            WHERE log.tenant_id = g.tenant_id AND log.run_id = g.run_id AND log.run_seq >= first.run_seq
+            ORDER BY log.run_seq
+            LIMIT g.events
+        ) AS k
+        HAVING array_agg(k.idempotency_key::text) = ($12::text[])[g.events_before + 1:g.events_before + g.events]
+           AND array_agg(k.event_type) = ($8::text[])[g.events_before + 1:g.events_before + g.events]
+           AND array_agg(k.step_id) = ($9::text[])[g.events_before + 1:g.events_before + g.events]
+           AND array_agg(k.logical_attempt::bigint) = ($10::bigint[])[g.events_before + 1:g.events_before + g.events]
+           AND array_agg(k.payload::text) = ($14::text[])[g.events_before + 1:g.events_before + g.events]
+    ) AS found
+),
+-- Those of which it is not known yet which keys are.
+open AS MATERIALIZED (
+    SELECT g.request_no, g.tenant_id, g.run_id, g.events_before
+    FROM given AS g
+    WHERE NOT EXISTS (SELECT FROM recalled AS r WHERE r.request_no = g.request_no)
+),
 known AS MATERIALIZED (
     SELECT e.request_no, e.event_no - q.events_before AS place, k.run_seq, k.engine_attempt, k.emitted_at, k.persisted_at,
            same.content AS same_content,
@@ -40,14 +80,12 @@ known AS MATERIALIZED (
            CASE WHEN NOT same.content THEN k.logical_attempt END AS logical_attempt,
            CASE WHEN NOT same.content THEN k.payload END AS payload
     FROM sent AS e
-    JOIN given AS q ON q.request_no = e.request_no
+    JOIN open AS q ON q.request_no = e.request_no
     JOIN LATERAL (
         SELECT run_events.run_seq, run_events.event_type, run_events.step_id, run_events.logical_attempt,
                run_events.engine_attempt, run_events.emitted_at, run_events.persisted_at, run_events.payload::text AS payload
         FROM run_events
         WHERE run_events.tenant_id = q.tenant_id AND run_events.run_id = q.run_id
-          -- Not `=`: a server that has never counted takes the primary key's index for as good, and walks the whole run. This
-          -- one has the order that is asked for.
           AND run_events.idempotency_key BETWEEN e.idempotency_key AND e.idempotency_key
         ORDER BY run_events.idempotency_key
         LIMIT 1
@@ -55,8 +93,11 @@ known AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT k.event_type = e.event_type AND k.step_id IS NOT DISTINCT FROM e.step_id
                AND k.logical_attempt = e.logical_attempt AND k.payload = e.payload AS content
+        -- Once, not for each of the columns above.
         OFFSET 0
     ) AS same
+    -- Does not look at what was sent where all of it was recalled.
+    WHERE EXISTS (SELECT FROM open)
 ),
 looked AS MATERIALIZED (
     SELECT g.*, coalesce(found.events, 0) AS known_events,
@@ -66,7 +107,11 @@ looked AS MATERIALIZED (
                AND current_setting('synchronous_standby_names') = ''
                AND current_setting('synchronous_commit') <> 'off' AS is_settled
     FROM given AS g
-    LEFT JOIN (SELECT known.request_no, count(*) AS events FROM known GROUP BY known.request_no) AS found
+    LEFT JOIN (
+        SELECT known.request_no, count(*) AS events FROM known GROUP BY known.request_no
+        UNION ALL
+        SELECT recalled.request_no, cardinality(recalled.places) FROM recalled
+    ) AS found
         ON found.request_no = g.request_no
 ),
 judged AS MATERIALIZED (
@@ -143,5 +188,7 @@ LEFT JOIN (
     FROM known AS k
     WHERE k.same_content
     GROUP BY k.request_no
+    UNION ALL
+    SELECT * FROM recalled
 ) AS same ON same.request_no = j.request_no
 LEFT JOIN known AS other ON other.request_no = j.request_no AND NOT other.same_content

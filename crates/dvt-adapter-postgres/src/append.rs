@@ -2,7 +2,6 @@
 
 mod doubt;
 mod group;
-mod recall;
 mod statement;
 
 use std::collections::BTreeMap;
@@ -12,7 +11,6 @@ use sqlx::PgConnection;
 
 pub(crate) use self::doubt::Doubt;
 use self::group::{Group, Judged};
-use self::recall::Recall;
 use self::statement::{Append, Rows};
 use crate::database::{Call, Database};
 use crate::fault::Fault;
@@ -27,33 +25,19 @@ pub(crate) enum Target<'t> {
     Transaction(&'t mut PgConnection),
 }
 
-/// What an append takes its keys to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    New,
-    /// Known, all of them, since the request was there before.
-    Recall,
-    /// Any: each is looked for.
-    Look,
-}
-
 impl Target<'_> {
-    fn way(&self, must_look: bool) -> Way {
+    /// Whether keys are looked for although none is likely to be known.
+    fn doubts(&self) -> bool {
         match self {
-            _ if must_look => Way::Look,
-            Self::Transaction(_) => Way::Look,
-            Self::Pool(_, doubt) if doubt.is_raised() => Way::Recall,
-            Self::Pool(..) => Way::New,
+            Self::Pool(_, doubt) => doubt.is_raised(),
+            Self::Transaction(_) => true,
         }
     }
 
-    async fn ask(&mut self, call: &Call, way: Way, statement: &Append<'_>) -> Result<Rows, Fault> {
+    async fn ask(&mut self, call: &Call, statement: &Append<'_>) -> Result<Rows, Fault> {
         match self {
             Self::Pool(database, doubt) => {
-                let rows = match way {
-                    Way::Recall => Rows::Recalled(database.ask(call, &Recall(statement)).await?),
-                    Way::New | Way::Look => database.ask(call, statement).await?,
-                };
+                let rows = database.ask(call, statement).await?;
                 doubt.learn(&rows);
                 Ok(rows)
             }
@@ -106,9 +90,9 @@ pub(crate) async fn append(
         if groups.is_empty() {
             break;
         }
-        let way = target.way(groups.values().any(Group::must_look));
-        let statement = Append::of(groups.values(), clock_shift, way == Way::Look);
-        let rows = target.ask(call, way, &statement).await?;
+        let looks = target.doubts() || groups.values().any(Group::must_look);
+        let statement = Append::of(groups.values(), clock_shift, looks);
+        let rows = target.ask(call, &statement).await?;
         drop(statement);
         let answers = rows.answers(groups.len())?;
         let mut raced = false;
@@ -117,7 +101,7 @@ pub(crate) async fn append(
                 continue;
             };
             let Some(answer) = answer else {
-                group.look_next();
+                group.was_not_written();
                 groups.insert(run, group);
                 continue;
             };
@@ -142,7 +126,6 @@ pub(crate) async fn append(
                 }
                 Judged::TakeApart => queue.one_by_one = true,
                 Judged::AskForTheRest => {
-                    group.look_next();
                     groups.insert(run, group);
                 }
                 Judged::Raced => {

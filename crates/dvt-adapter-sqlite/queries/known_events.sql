@@ -11,6 +11,6 @@ SELECT
     e.emitted_at AS "emitted_at!: i64",
     e.persisted_at AS "persisted_at!: i64",
     e.payload AS "payload!: String"
-FROM json_each(?1) AS k
+FROM jsonb_each(?1) AS k
 CROSS JOIN run_events AS e
 WHERE e.tenant_id = k.value ->> 1 AND e.run_id = k.value ->> 2 AND e.idempotency_key = k.value ->> 3

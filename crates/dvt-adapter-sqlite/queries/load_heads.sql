@@ -15,6 +15,6 @@ SELECT
     o.last_error AS "last_error?: String",
     o.dead_letters AS "dead_letters!: i64",
     o.parked_at AS "parked_at?: i64"
-FROM json_each(?1) AS r
+FROM jsonb_each(?1) AS r
 CROSS JOIN outbox AS o
 WHERE o.tenant_id = r.value ->> 1 AND o.run_id = r.value ->> 2

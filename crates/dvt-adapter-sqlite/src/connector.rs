@@ -30,6 +30,8 @@ impl Connector {
             .synchronous(SqliteSynchronous::Full)
             // More than there are.
             .statement_cache_capacity(64)
+            // Rows are collected anyway; a small buffer would let the thread that reads them wait for the one that collects.
+            .row_buffer_size(4_096)
     }
 
     async fn open(&self, options: SqliteConnectOptions) -> Result<SqliteConnection, Fault> {

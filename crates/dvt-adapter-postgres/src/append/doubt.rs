@@ -6,15 +6,15 @@ use super::statement::Rows;
 ///
 /// Most appends are first ones, and one that does not look for its keys costs a good third less. If a key is known after all,
 /// the statement is refused and sent again with a look, so that a replay would cost twice. Known keys come in crowds: after one,
-/// all appends of this process are recalled, or look, until many in a row have found none.
+/// all appends of this process look, until many in a row have found none.
 #[derive(Debug, Default)]
 pub(crate) struct Doubt {
-    /// How many appends may still look.
+    /// How many appends still look.
     left: AtomicU32,
 }
 
-/// How many appends are not taken to be new after one that found a known key. Each that is new all the same costs about twice what
-/// it need; one that is refused costs about twice as much as one that looks, and several times as much as one that is recalled.
+/// How many appends look for their keys after one that found any. Each of them costs a third more than need be; one that is
+/// refused costs about twice as much as one that looks.
 const AFTER_A_KNOWN_KEY: u32 = 100;
 
 impl Doubt {

@@ -26,8 +26,8 @@ pub(super) struct Group<'a> {
     /// What is known of each of them so far.
     known: Vec<Option<RunEvent>>,
     look_only: bool,
-    /// Whether another statement than the one that looks for each key had no answer; that one has.
-    is_open: bool,
+    /// Whether the statement that looks for no keys wrote nothing of it; the one that looks tells why.
+    is_unwritten: bool,
 }
 
 /// What an answer means for a group.
@@ -57,7 +57,7 @@ impl<'a> Group<'a> {
             places: HashMap::new(),
             known: Vec::new(),
             look_only: false,
-            is_open: false,
+            is_unwritten: false,
         };
         group.push(first);
         // Two uses of one key that say different things are refused, whatever else happens.
@@ -126,12 +126,12 @@ impl<'a> Group<'a> {
 
     /// Whether the keys have to be looked for, whatever is likely.
     pub(super) fn must_look(&self) -> bool {
-        self.look_only || self.is_open
+        self.look_only || self.is_unwritten
     }
 
-    /// From now on its keys are looked for.
-    pub(super) fn look_next(&mut self) {
-        self.is_open = true;
+    /// The statement that took the keys to be new wrote nothing of it.
+    pub(super) fn was_not_written(&mut self) {
+        self.is_unwritten = true;
     }
 
     /// For each status before the unknown events, as a digit the status after them.

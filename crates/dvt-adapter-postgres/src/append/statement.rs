@@ -3,7 +3,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sqlx::PgConnection;
 
 use super::group::Group;
-use super::recall::{RecalledRow, recalled};
 use crate::event_columns::{EventColumns, SameContent, StoredEvent};
 use crate::fault::Fault;
 use crate::moment::Moment;
@@ -13,14 +12,14 @@ use crate::statement::Statement;
 /// keys.
 #[derive(Debug, Default)]
 pub(super) struct Append<'a> {
-    pub(super) tenant_ids: Vec<&'a str>,
-    pub(super) run_ids: Vec<&'a str>,
+    tenant_ids: Vec<&'a str>,
+    run_ids: Vec<&'a str>,
     expected: Vec<Option<i64>>,
     status_after: Vec<String>,
-    pub(super) events_before: Vec<i64>,
-    pub(super) event_counts: Vec<i64>,
+    events_before: Vec<i64>,
+    event_counts: Vec<i64>,
     request_nos: Vec<i64>,
-    pub(super) events: EventColumns<'a>,
+    events: EventColumns<'a>,
     clock_shift: i64,
     /// Whether keys are looked for. From the first refusal on they are.
     looks: AtomicBool,
@@ -48,8 +47,6 @@ pub(super) enum Rows {
     New(Vec<NewRow>),
     /// A verdict on each request.
     Judged(Vec<AppendRow>),
-    /// The requests that were there before, as a whole.
-    Recalled(Vec<RecalledRow>),
 }
 
 #[derive(Debug)]
@@ -229,22 +226,17 @@ impl Append<'_> {
 impl Rows {
     /// Whether a key was known; nothing if none was looked for.
     pub(super) fn has_known(&self) -> Option<bool> {
-        match self {
-            Self::New(_) => None,
-            Self::Judged(rows) => {
-                let mut rows = rows.iter();
-                Some(rows.any(|row| row.place.is_some() || row.same_places.is_some()))
-            }
-            // Nothing recalled says nothing: the keys may be known all the same.
-            Self::Recalled(rows) => (!rows.is_empty()).then_some(true),
-        }
+        let Self::Judged(rows) = self else {
+            return None;
+        };
+        let mut rows = rows.iter();
+        Some(rows.any(|row| row.place.is_some() || row.same_places.is_some()))
     }
 
     /// One answer for each of so many groups; none for one that was not written, and why is not known.
     pub(super) fn answers(self, groups: usize) -> Result<Vec<Option<Answer>>, Fault> {
         match self {
             Self::New(rows) => written(rows, groups),
-            Self::Recalled(rows) => recalled(rows, groups),
             Self::Judged(rows) => {
                 let answers = by_request(rows, groups)?;
                 Ok(answers.into_iter().map(Some).collect())
@@ -254,7 +246,7 @@ impl Rows {
 }
 
 /// The place of the request of this number among so many groups.
-pub(super) fn place(request_no: i64, groups: usize) -> Result<usize, Fault> {
+fn place(request_no: i64, groups: usize) -> Result<usize, Fault> {
     usize::try_from(request_no - 1)
         .ok()
         .filter(|place| *place < groups)

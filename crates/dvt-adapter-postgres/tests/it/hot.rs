@@ -164,6 +164,23 @@ pub(crate) fn statements() -> Vec<Hot> {
         one_run("append", "one event", &append(1, 1)).writes(2),
         // Among a hundred thousand: by its key, not along the run.
         one_run("append", "a known event of a long run", &known),
+        // The first by its key, the others behind it.
+        one_run(
+            "append",
+            "a hundred known events of a long run",
+            &format!(
+                "ARRAY['{tenant}'], ARRAY['{run}'], ARRAY[NULL::bigint], ARRAY['123456'], ARRAY[0], ARRAY[100], \
+                 {}, {}, {}, {}, {}, {}, {}, {}, 0",
+                same("1", 100, "bigint"),
+                same("'Note'", 100, "text"),
+                same("NULL", 100, "text"),
+                same("1", 100, "bigint"),
+                same("1", 100, "bigint"),
+                texts(77_777..77_877, |seq| format!("k{seq}")),
+                same("'2026-01-02'", 100, "timestamptz"),
+                same("'{\"row\": 1}'", 100, "text"),
+            ),
+        ),
         // Each new row costs its place in a table and two indexes.
         one_run("append", "a thousand events of one run", &append(1, 1_000))
             .writes(1001)
@@ -324,18 +341,6 @@ pub(crate) fn statements() -> Vec<Hot> {
         .writes(5000)
         .after(ended)
         .within(100_000, 400.0),
-        one_run(
-            "recall",
-            "a hundred events of a long run",
-            &format!(
-                "ARRAY['{tenant}'], ARRAY['{run}'], ARRAY[0], ARRAY[100], {}, {}, {}, {}, {}",
-                same("'Note'", 100, "text"),
-                same("NULL", 100, "text"),
-                texts(77_777..77_877, |seq| format!("k{seq}")),
-                same("1", 100, "bigint"),
-                same("'{\"row\": 1}'", 100, "text"),
-            ),
-        ),
         one_run("release", "one", &format!("{}, 0", leases(1)))
             .writes(1)
             .after(leased(1)),

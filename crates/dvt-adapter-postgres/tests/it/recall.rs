@@ -3,7 +3,6 @@
 use dvt_conformance::fixture::{note, notes, payload, run, step};
 use dvt_contracts::{
     AppendRequest, Attempt, ConflictPolicy, Event, EventType, Expected, RunStateStore as _,
-    RunStateStoreExt as _,
 };
 
 use crate::ground::Ground;
@@ -41,7 +40,7 @@ async fn a_store_that_recalls_replies_as_one_that_looks() -> Outcome {
     ground.append(&run, log()).await?;
     // From now on it recalls.
     ground.append(&run, notes(1, 1)).await?;
-    let elsewhere = Attempt::new(2)?;
+    let elsewhere = Attempt::new(2_u64)?;
     let asked = [
         ("as it was", log()),
         ("the last ones", log().split_off(7)),
@@ -74,10 +73,11 @@ async fn a_store_that_recalls_replies_as_one_that_looks() -> Outcome {
                     .on_conflict(policy)
                     .expecting(expected);
 
-                let recalls = ground.store.append_and_enqueue(request.clone()).await;
+                let requests = [request];
+                let recalls = ground.store.append_batch(&requests).await?;
 
-                let looks = open(ground.settings()).await;
-                assert_eq!(recalls, looks.append_and_enqueue(request).await, "{what}");
+                let looks = open(ground.schema.settings()).await;
+                assert_eq!(recalls, looks.append_batch(&requests).await?, "{what}");
             }
         }
     }
