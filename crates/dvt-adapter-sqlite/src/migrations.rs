@@ -35,16 +35,18 @@ pub(crate) enum Owner {
 
 /// Whose the file is.
 pub(crate) async fn owner(connection: &mut SqliteConnection) -> Result<Owner, sqlx::Error> {
+    // In this order: whoever makes the file a store meanwhile marks it and fills it in one step, so where something of a store is
+    // seen, its mark is seen, too.
+    let table: Option<String> =
+        sqlx::query_scalar("SELECT name FROM sqlite_schema ORDER BY name LIMIT 1")
+            .fetch_optional(&mut *connection)
+            .await?;
     let id: i64 = sqlx::query_scalar("PRAGMA application_id")
-        .fetch_one(&mut *connection)
+        .fetch_one(connection)
         .await?;
     if id == APPLICATION_ID {
         return Ok(Owner::Dvt);
     }
-    let table: Option<String> =
-        sqlx::query_scalar("SELECT name FROM sqlite_schema ORDER BY name LIMIT 1")
-            .fetch_optional(connection)
-            .await?;
     Ok(match table {
         None if id == 0 => Owner::Nobody,
         None => Owner::Other(format!("it belongs to application {id}")),

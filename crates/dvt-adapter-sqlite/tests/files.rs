@@ -4,6 +4,7 @@
 use std::error::Error as _;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use dvt_adapter_sqlite::{SqliteSettings, SqliteStore};
 use dvt_contracts::{
@@ -13,6 +14,8 @@ use dvt_contracts::{
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use tempfile::TempDir;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
 
 /// A folder with a path for a store in it.
 struct Ground {
@@ -141,6 +144,28 @@ async fn a_file_of_another_program_is_refused_and_left_as_it_is() {
         "{told}"
     );
     assert_eq!(fs::read(ground.file()).unwrap(), before);
+}
+
+/// One makes it a store while others look whose it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_new_file_may_be_opened_by_many_at_once() {
+    for _ in 0..40 {
+        let ground = Ground::new();
+        let start = Arc::new(Barrier::new(8));
+        let mut openers = JoinSet::new();
+        for _ in 0..8 {
+            let (settings, start) = (ground.settings(), Arc::clone(&start));
+            openers.spawn(async move {
+                start.wait().await;
+                let store = SqliteStore::open(settings).await.unwrap();
+                store.bootstrap_run(&bootstrap()).await.unwrap().created
+            });
+        }
+
+        let created = openers.join_all().await;
+
+        assert_eq!(created.into_iter().filter(|created| *created).count(), 1);
+    }
 }
 
 #[tokio::test]

@@ -302,16 +302,12 @@ impl<'a> Group<'a> {
     }
 
     /// The replies after the unknown events were written behind `head`.
-    fn written(&mut self, head: u64, unknown: &[usize], persisted_at: Timestamp) -> Judged {
-        let mut fresh = vec![false; self.events.len()];
+    fn written(&self, head: u64, unknown: &[usize], persisted_at: Timestamp) -> Judged {
+        let mut numbers = vec![None; self.events.len()];
         for (run_seq, place) in (head + 1..).zip(unknown) {
-            fresh[*place] = true;
-            self.known[*place] = Some(RunEvent {
-                run_seq,
-                persisted_at,
-                event: self.events[*place].clone(),
-            });
+            numbers[*place] = Some(run_seq);
         }
+        let mut is_told = vec![false; self.events.len()];
         let mut head = head;
         let mut replies = Vec::with_capacity(self.requests.len());
         for request in &self.requests {
@@ -320,10 +316,17 @@ impl<'a> Group<'a> {
                 let Some(place) = self.places.get(event.idempotency_key()).copied() else {
                     continue;
                 };
-                let Some(stored) = self.known[place].clone() else {
+                let written = numbers[place].map(|run_seq| RunEvent {
+                    run_seq,
+                    persisted_at,
+                    event: self.events[place].clone(),
+                });
+                let is_first = !std::mem::replace(&mut is_told[place], true);
+                let is_new = written.is_some() && is_first;
+                let Some(stored) = written.or_else(|| self.known[place].clone()) else {
                     continue;
                 };
-                let disposition = if std::mem::take(&mut fresh[place]) {
+                let disposition = if is_new {
                     head = stored.run_seq;
                     Disposition::Appended
                 } else {

@@ -1,18 +1,18 @@
-//! A store that has met known keys recalls whole requests; what it replies is what one replies that looks for each key.
+//! A repeated request is recalled as a whole, any other one is looked up key by key: the replies tell each event as it is stored.
 
 use dvt_conformance::fixture::{note, notes, payload, run, step};
 use dvt_contracts::{
-    AppendRequest, Attempt, ConflictPolicy, Event, EventType, Expected, RunStateStore as _,
+    AppendError, AppendOutcome, AppendRequest, Appended, Attempt, ConflictPolicy, Disposition,
+    Event, EventType, Expected, RunEvent, RunStateStore as _,
 };
 
 use crate::ground::Ground;
-use crate::stage::open;
 use crate::trial::{Outcome, trials};
 
 trials![
-    a_store_that_recalls_replies_as_one_that_looks,
+    whatever_is_known_is_told_as_it_is_stored,
     requests_for_many_runs_are_recalled_each_on_its_own,
-    what_is_new_is_written_by_a_store_that_recalls,
+    what_is_new_is_written_by_a_store_that_met_known_keys,
 ];
 
 /// Ten events and one more of other kinds in between, so that places and numbers differ.
@@ -34,11 +34,11 @@ fn with_fourth(event: Event) -> Vec<Event> {
     events
 }
 
-async fn a_store_that_recalls_replies_as_one_that_looks() -> Outcome {
+async fn whatever_is_known_is_told_as_it_is_stored() -> Outcome {
     let ground = Ground::new().await;
     let run = ground.bootstrap("run").await;
     ground.append(&run, log()).await?;
-    // From now on it recalls.
+    // From now on it looks at once.
     ground.append(&run, notes(1, 1)).await?;
     let elsewhere = Attempt::new(2_u64)?;
     let asked = [
@@ -66,19 +66,43 @@ async fn a_store_that_recalls_replies_as_one_that_looks() -> Outcome {
         ),
     ];
 
+    let stored = ground.store.list_events(&run, 0, 100).await?.events;
+    let stored_of = |event: &Event| {
+        let is_it = |stored: &&RunEvent| stored.event.idempotency_key() == event.idempotency_key();
+        stored.iter().find(is_it).cloned().unwrap()
+    };
+
     for (what, events) in asked {
-        for policy in [ConflictPolicy::FirstWins, ConflictPolicy::Reject] {
-            for expected in [Expected::Any, Expected::At(3)] {
-                let request = AppendRequest::new(run.clone(), events.clone())
-                    .on_conflict(policy)
-                    .expecting(expected);
-
-                let requests = [request];
-                let recalls = ground.store.append_batch(&requests).await?;
-
-                let looks = open(ground.schema.settings()).await;
-                assert_eq!(recalls, looks.append_batch(&requests).await?, "{what}");
+        let known = events.iter().map(|event| {
+            let stored = stored_of(event);
+            let same_content = event.same_content(&stored.event);
+            Appended {
+                stored,
+                disposition: Disposition::Duplicate { same_content },
             }
+        });
+        let known = AppendOutcome {
+            head: 11,
+            events: known.collect(),
+        };
+        let other = events
+            .iter()
+            .find(|event| !event.same_content(&stored_of(event).event));
+        let refusal = other.map(|event| AppendError::IdempotencyConflict {
+            run: run.clone(),
+            idempotency_key: event.idempotency_key().clone(),
+            stored: Some(Box::new(stored_of(event))),
+        });
+        for expected in [Expected::Any, Expected::At(3)] {
+            let request = AppendRequest::new(run.clone(), events.clone()).expecting(expected);
+            let strict = request.clone().on_conflict(ConflictPolicy::Reject);
+
+            let reply = ground.store.append_batch(&[request]).await?;
+            let strict = ground.store.append_batch(&[strict]).await?;
+
+            assert_eq!(reply, [Ok(known.clone())], "{what}");
+            let refused = refusal.clone().map_or(Ok(known.clone()), Err);
+            assert_eq!(strict, [refused], "{what}");
         }
     }
     assert!(ground.log(&run).await.into_iter().eq(1..=11));
@@ -123,7 +147,7 @@ async fn requests_for_many_runs_are_recalled_each_on_its_own() -> Outcome {
     Ok(())
 }
 
-async fn what_is_new_is_written_by_a_store_that_recalls() -> Outcome {
+async fn what_is_new_is_written_by_a_store_that_met_known_keys() -> Outcome {
     let ground = Ground::new().await;
     let run = ground.bootstrap("run").await;
     ground.append(&run, notes(1, 3)).await?;
