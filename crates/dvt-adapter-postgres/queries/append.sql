@@ -47,6 +47,19 @@ recalled AS MATERIALIZED (
         ORDER BY k.idempotency_key
         LIMIT 1
     ) AS first
+    -- Keys and sizes first: what lies there may be others' payloads, of any size.
+    CROSS JOIN LATERAL (
+        SELECT FROM (
+            SELECT log.idempotency_key, log.payload_size
+            FROM run_events AS log
+            WHERE log.tenant_id = g.tenant_id AND log.run_id = g.run_id AND log.run_seq >= first.run_seq
+            ORDER BY log.run_seq
+            LIMIT g.events
+        ) AS k
+        HAVING array_agg(k.idempotency_key::text) = ($12::text[])[g.events_before + 1:g.events_before + g.events]
+           AND sum(k.payload_size::int)
+               = octet_length(array_to_string(($14::text[])[g.events_before + 1:g.events_before + g.events], ''))
+    ) AS likely
     CROSS JOIN LATERAL (
         SELECT array_agg(k.run_seq - first.run_seq + 1) AS places, array_agg(k.run_seq::bigint) AS run_seqs,
                array_agg(k.engine_attempt::bigint) AS engine_attempts, array_agg(k.emitted_at::timestamptz) AS emitted_at,
@@ -58,8 +71,7 @@ recalled AS MATERIALIZED (
             ORDER BY log.run_seq
             LIMIT g.events
         ) AS k
-        HAVING array_agg(k.idempotency_key::text) = ($12::text[])[g.events_before + 1:g.events_before + g.events]
-           AND array_agg(k.event_type) = ($8::text[])[g.events_before + 1:g.events_before + g.events]
+        HAVING array_agg(k.event_type) = ($8::text[])[g.events_before + 1:g.events_before + g.events]
            AND array_agg(k.step_id) = ($9::text[])[g.events_before + 1:g.events_before + g.events]
            AND array_agg(k.logical_attempt::bigint) = ($10::bigint[])[g.events_before + 1:g.events_before + g.events]
            AND array_agg(k.payload::text) = ($14::text[])[g.events_before + 1:g.events_before + g.events]

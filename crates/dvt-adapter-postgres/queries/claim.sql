@@ -110,6 +110,11 @@ CROSS JOIN LATERAL (
            array_agg(k.logical_attempt::bigint) AS logical_attempts, array_agg(k.engine_attempt::bigint) AS engine_attempts,
            array_agg(k.idempotency_key::text) AS idempotency_keys, array_agg(k.emitted_at::timestamptz) AS emitted_at,
            array_agg(k.persisted_at::timestamptz) AS persisted_at, array_agg(k.payload) AS payloads
-    FROM run_events AS k
-    WHERE k.tenant_id = c.tenant_id AND k.run_id = c.run_id AND k.run_seq > c.delivered_seq AND k.run_seq <= c.last_seq
+    FROM (
+        SELECT log.*
+        FROM run_events AS log
+        WHERE log.tenant_id = c.tenant_id AND log.run_id = c.run_id AND log.run_seq > c.delivered_seq AND log.run_seq <= c.last_seq
+        -- Only one index has this order: before anybody has counted, the one on keys looks as good, and walks the whole run.
+        ORDER BY log.run_seq
+    ) AS k
 ) AS e

@@ -352,12 +352,17 @@ impl<'a> Group<'a> {
 mod tests {
     use super::*;
 
-    /// The digits of `status_after` are places in the statement's own list of names.
+    /// The digits of `status_after` are places in the statements' own list of names.
     #[test]
-    fn the_statement_knows_the_statuses_in_the_same_order() {
+    fn the_statements_know_the_statuses_in_the_same_order() {
         let names = RunStatus::ALL.map(|status| format!("'{status}'"));
         let list = format!("ARRAY[{}]", names.join(", "));
-        let statement = include_str!("../../queries/append.sql");
-        assert_eq!(statement.matches(&list).count(), 2);
+        for statement in [
+            include_str!("../../queries/append.sql"),
+            include_str!("../../queries/append_new.sql"),
+            include_str!("../../queries/append_one.sql"),
+        ] {
+            assert_eq!(statement.matches(&list).count(), 2);
+        }
     }
 }

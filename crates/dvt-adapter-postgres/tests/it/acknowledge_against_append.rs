@@ -225,27 +225,48 @@ async fn lock_crosswise(url: &str) {
     assert_eq!(done.iter().filter(|(_, locked)| *locked).count(), 1);
 }
 
-/// Claims that wait for a lock, each a session and a start. `SKIP LOCKED` waits for nobody, but for a moment in which PostgreSQL
-/// does (ADR 0030), and whoever waits may meet a deadlock. Anybody else's would be ours. One lasts for a second at least until
-/// the server ends it, so it is seen many times.
-async fn claims_that_wait(mut conn: PgConnection, mut end: oneshot::Receiver<()>) -> usize {
-    let waiting = "SELECT pid, query_start::text FROM pg_stat_activity \
-                   WHERE datname = current_database() AND query LIKE '%SKIP LOCKED%' AND pid <> pg_backend_pid() \
-                     AND cardinality(pg_blocking_pids(pid)) > 0";
+/// Sessions that wait for each other, of those whose statement begins so: each a session and a start. A deadlock lasts for a
+/// second at least until the server ends it, so it is seen many times.
+async fn crossed(mut conn: PgConnection, text: &str, mut end: oneshot::Receiver<()>) -> usize {
+    let in_a_circle = "
+        WITH RECURSIVE waits AS (
+            SELECT a.pid, unnest(pg_blocking_pids(a.pid)) AS by
+            FROM pg_stat_activity AS a
+            WHERE a.datname = current_database()
+        ),
+        chain AS (
+            SELECT waits.pid, waits.by FROM waits
+            UNION
+            SELECT chain.pid, waits.by FROM chain JOIN waits ON waits.pid = chain.by
+        )
+        SELECT a.pid, a.query_start::text
+        FROM chain JOIN pg_stat_activity AS a ON a.pid = chain.pid
+        WHERE chain.by = chain.pid AND starts_with(a.query, $1)";
     let mut seen = HashSet::new();
     while end.try_recv() == Err(TryRecvError::Empty) {
-        let claims: Vec<(i32, String)> =
-            sqlx::query_as(waiting).fetch_all(&mut conn).await.unwrap();
-        seen.extend(claims);
+        let sessions = sqlx::query_as(in_a_circle).bind(text);
+        let sessions: Vec<(i32, String)> = sessions.fetch_all(&mut conn).await.unwrap();
+        seen.extend(sessions);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     seen.len()
 }
 
+/// `SKIP LOCKED` waits for nobody, but for a moment in which PostgreSQL does (ADR 0030), and whoever waits may meet a deadlock.
+/// One without a claim would be ours.
 async fn nobody_meets_an_error_and_only_a_claim_a_deadlock() -> Outcome {
     let database = TestDatabase::create("UTF8").await;
     let mut conn = connect_to(&database.url()).await;
+    // Whoever looks for deadlocks sees one.
+    let watch = async |text| {
+        let (stop, stopped) = oneshot::channel();
+        let watcher = connect_to(&database.url()).await;
+        (stop, tokio::spawn(crossed(watcher, text, stopped)))
+    };
+    let (stop, watching) = watch("LOCK").await;
     lock_crosswise(&database.url()).await;
+    drop(stop);
+    assert_eq!(watching.await?, 2);
     let before = deadlocks(&mut conn).await;
     assert_eq!(before, 1);
     let mut url = database.url().parse()?;
@@ -257,8 +278,8 @@ async fn nobody_meets_an_error_and_only_a_claim_a_deadlock() -> Outcome {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let runs = bootstrap(&store, &names).await;
 
-    let (stop, stopped) = oneshot::channel();
-    let watch = tokio::spawn(claims_that_wait(connect_to(&database.url()).await, stopped));
+    let claim = include_str!("../../queries/claim.sql").lines().next();
+    let (stop, watching) = watch(claim.unwrap()).await;
     let (appended, acknowledged) = (Arc::default(), Arc::default());
     let end = Instant::now() + length();
     let worker = |seed| Worker {
@@ -280,7 +301,7 @@ async fn nobody_meets_an_error_and_only_a_claim_a_deadlock() -> Outcome {
     workers.spawn(worker(7).finish());
     workers.join_all().await;
     drop(stop);
-    let waited = watch.await?;
+    let claims = watching.await?;
 
     let (appended, acknowledged) = (
         appended.load(Ordering::Relaxed),
@@ -305,7 +326,7 @@ async fn nobody_meets_an_error_and_only_a_claim_a_deadlock() -> Outcome {
         ErrorClass::Caller
     );
     let deadlocks = deadlocks(&mut conn).await - before;
-    println!("{deadlocks} deadlocks, {waited} claims that waited");
-    assert!(deadlocks <= waited as i64, "{deadlocks}, {waited}");
+    println!("{deadlocks} deadlocks, {claims} claims in them");
+    assert!(deadlocks <= claims as i64, "{deadlocks}, {claims}");
     Ok(())
 }

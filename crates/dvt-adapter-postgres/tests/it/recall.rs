@@ -57,6 +57,10 @@ async fn whatever_is_known_is_told_as_it_is_stored() -> Outcome {
             with_fourth(note("k4").with_payload(payload("4"))),
         ),
         (
+            "another payload of the same size",
+            with_fourth(note("k4").with_payload(payload("{\"note\": \"k5\"}"))),
+        ),
+        (
             "another step",
             with_fourth(step(EventType::StepStarted, "load", "k4")),
         ),

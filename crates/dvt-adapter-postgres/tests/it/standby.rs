@@ -24,21 +24,22 @@ async fn a8_no_reply_is_given_before_the_synchronous_standby_has_it() -> Outcome
     quietly(&settings).await?;
     let settings =
         settings.with_timeouts(Duration::from_millis(1_200), Duration::from_millis(400))?;
-    let store = PostgresStore::connect(settings).await?;
-    let runs = ["fresh", "known", "partly", "made"].map(run);
+    let store = PostgresStore::connect(settings.clone()).await?;
+    let met = PostgresStore::connect(settings).await?;
+    let runs = ["fresh", "known", "partly", "made", "met"].map(run);
     let bootstrap = |run: &RunKey| BootstrapRequest {
         run: run.clone(),
         metadata: metadata(),
         events: notes(1, 2),
     };
-    // One more event, none, some, none.
+    // One more event, none, some, none, none.
     let append = |run: &RunKey, last| AppendRequest::new(run.clone(), notes(1, last));
     let mut admin = connect_to(&server.url()).await;
     for run in &runs {
         store.bootstrap_run(&bootstrap(run)).await?;
     }
-    // From now on it would recall what it is asked for, and must not.
-    store.append_and_enqueue(append(&runs[1], 2)).await?;
+    // A store that has met known keys looks at once; the other one takes keys to be new.
+    met.append_and_enqueue(append(&runs[4], 2)).await?;
 
     // The standby is away: what nobody else has is not acknowledged.
     execute(
@@ -65,10 +66,13 @@ async fn a8_no_reply_is_given_before_the_synchronous_standby_has_it() -> Outcome
             .await
             .unwrap_err(),
         store.bootstrap_run(&bootstrap(&runs[3])).await.unwrap_err(),
+        met.append_and_enqueue(append(&runs[4], 2))
+            .await
+            .unwrap_err(),
     ];
     assert_eq!(
         unanswered.map(|error| error.class()),
-        [ErrorClass::Unknown; 4]
+        [ErrorClass::Unknown; 5]
     );
     // The runs stay locked by those who wait, so a repetition does not even come so far.
     for run in &runs[..3] {
