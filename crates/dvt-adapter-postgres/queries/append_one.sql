@@ -1,6 +1,6 @@
 -- append_new.sql for one event: what such an append costs is for the most part what its statement costs to set up.
 --
--- One row if the event was written, with its number. None: append.sql tells why.
+-- One row, as append_new.sql's, if the event was written. None: append.sql tells why.
 --
 -- $1 tenant id, $2 run id, $3 expected head (NULL: any), $4 six digits: the status after it by the status before it, $5-$11 the
 -- event's columns. $12 clock shift in microseconds.
@@ -41,4 +41,4 @@ INSERT INTO run_events (
 SELECT $1, $2, a.last_seq, $5::text, $6::text, $7::bigint, $8::bigint,
        $9::text, $10::timestamptz, a.last_persisted_at, $11::text::json, octet_length($11::text)
 FROM advanced AS a
-RETURNING run_seq, persisted_at AS "persisted_at: Moment"
+RETURNING 1::bigint AS "request_no!", run_seq - 1 AS "head!", persisted_at AS "persisted_at!: Moment"

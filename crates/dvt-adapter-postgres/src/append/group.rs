@@ -307,7 +307,6 @@ impl<'a> Group<'a> {
         for (run_seq, place) in (head + 1..).zip(unknown) {
             numbers[*place] = Some(run_seq);
         }
-        let mut is_told = vec![false; self.events.len()];
         let mut head = head;
         let mut replies = Vec::with_capacity(self.requests.len());
         for request in &self.requests {
@@ -321,12 +320,11 @@ impl<'a> Group<'a> {
                     persisted_at,
                     event: self.events[place].clone(),
                 });
-                let is_first = !std::mem::replace(&mut is_told[place], true);
-                let is_new = written.is_some() && is_first;
                 let Some(stored) = written.or_else(|| self.known[place].clone()) else {
                     continue;
                 };
-                let disposition = if is_new {
+                // Numbers are given in the order of first uses.
+                let disposition = if stored.run_seq > head {
                     head = stored.run_seq;
                     Disposition::Appended
                 } else {

@@ -25,18 +25,11 @@ pub(super) struct Append<'a> {
     looks: AtomicBool,
 }
 
-/// A row of `queries/append_new.sql`.
+/// A row of `queries/append_one.sql` or `queries/append_new.sql`.
 #[derive(Debug)]
 pub(super) struct NewRow {
     request_no: i64,
     head: i64,
-    persisted_at: Moment,
-}
-
-/// The row of `queries/append_one.sql`.
-#[derive(Debug)]
-struct OneRow {
-    run_seq: i64,
     persisted_at: Moment,
 }
 
@@ -137,8 +130,7 @@ impl Statement for Append<'_> {
         if self.looks.swap(true, Ordering::Relaxed) {
             self.judge(connection).await.map(Rows::Judged)
         } else if let ([_], [_]) = (&*self.run_ids, &*self.events.idempotency_keys) {
-            let rows = self.write_one(connection).await?;
-            Ok(Rows::New(rows))
+            self.write_one(connection).await.map(Rows::New)
         } else {
             self.write(connection).await.map(Rows::New)
         }
@@ -148,8 +140,8 @@ impl Statement for Append<'_> {
 impl Append<'_> {
     /// For a single event.
     async fn write_one(&self, connection: &mut PgConnection) -> sqlx::Result<Vec<NewRow>> {
-        let row = sqlx::query_file_as!(
-            OneRow,
+        sqlx::query_file_as!(
+            NewRow,
             "queries/append_one.sql",
             self.tenant_ids[0],
             self.run_ids[0],
@@ -164,14 +156,8 @@ impl Append<'_> {
             self.events.payloads[0],
             self.clock_shift,
         )
-        .fetch_optional(connection)
-        .await?;
-        let row = row.map(|row| NewRow {
-            request_no: 1,
-            head: row.run_seq - 1,
-            persisted_at: row.persisted_at,
-        });
-        Ok(row.into_iter().collect())
+        .fetch_all(connection)
+        .await
     }
 
     async fn write(&self, connection: &mut PgConnection) -> sqlx::Result<Vec<NewRow>> {

@@ -142,11 +142,20 @@ fn append(requests: usize, events: usize) -> String {
 pub(crate) fn statements() -> Vec<Hot> {
     let (tenant, run) = BIG;
     let one = "'t4', 'r00004'";
-    let known = format!(
-        "ARRAY['{tenant}'], ARRAY['{run}'], ARRAY[NULL::bigint], ARRAY['123456'], ARRAY[0], ARRAY[1], ARRAY[1], \
-         ARRAY['Note'], ARRAY[NULL], ARRAY[1], ARRAY[1], ARRAY['k77777'], ARRAY['2026-01-02'::timestamptz], \
-         ARRAY['{{\"row\": 1}}'], 0"
-    );
+    let known = |events: usize| {
+        format!(
+            "ARRAY['{tenant}'], ARRAY['{run}'], ARRAY[NULL::bigint], ARRAY['123456'], ARRAY[0], ARRAY[{events}], \
+             {}, {}, {}, {}, {}, {}, {}, {}, 0",
+            same("1", events, "bigint"),
+            same("'Note'", events, "text"),
+            same("NULL", events, "text"),
+            same("1", events, "bigint"),
+            same("1", events, "bigint"),
+            texts(77_777..77_777 + events, |seq| format!("k{seq}")),
+            same("'2026-01-02'", events, "timestamptz"),
+            same("'{\"row\": 1}'", events, "text"),
+        )
+    };
     let known_first = format!(
         "'{tenant}', '{run}', 'p', 'e', 'p', '1', 'Pending', \
          ARRAY['Note'], ARRAY[NULL], ARRAY[1], ARRAY[1], ARRAY['k77777'], ARRAY['2026-01-02'::timestamptz], ARRAY['{{}}'], 0"
@@ -163,23 +172,12 @@ pub(crate) fn statements() -> Vec<Hot> {
     vec![
         one_run("append", "one event", &append(1, 1)).writes(2),
         // Among a hundred thousand: by its key, not along the run.
-        one_run("append", "a known event of a long run", &known),
+        one_run("append", "a known event of a long run", &known(1)),
         // The first by its key, the others behind it.
         one_run(
             "append",
             "a hundred known events of a long run",
-            &format!(
-                "ARRAY['{tenant}'], ARRAY['{run}'], ARRAY[NULL::bigint], ARRAY['123456'], ARRAY[0], ARRAY[100], \
-                 {}, {}, {}, {}, {}, {}, {}, {}, 0",
-                same("1", 100, "bigint"),
-                same("'Note'", 100, "text"),
-                same("NULL", 100, "text"),
-                same("1", 100, "bigint"),
-                same("1", 100, "bigint"),
-                texts(77_777..77_877, |seq| format!("k{seq}")),
-                same("'2026-01-02'", 100, "timestamptz"),
-                same("'{\"row\": 1}'", 100, "text"),
-            ),
+            &known(100),
         ),
         // Each new row costs its place in a table and two indexes.
         one_run("append", "a thousand events of one run", &append(1, 1_000))

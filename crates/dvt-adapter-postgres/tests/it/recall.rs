@@ -22,11 +22,6 @@ fn log() -> Vec<Event> {
     log
 }
 
-fn reversed(mut events: Vec<Event>) -> Vec<Event> {
-    events.reverse();
-    events
-}
-
 /// The log with another event in the fourth place.
 fn with_fourth(event: Event) -> Vec<Event> {
     let mut events = log();
@@ -46,7 +41,7 @@ async fn whatever_is_known_is_told_as_it_is_stored() -> Outcome {
         ("the last ones", log().split_off(7)),
         ("one", notes(6, 6)),
         ("with gaps", notes(3, 8)),
-        ("backwards", reversed(log())),
+        ("backwards", log().into_iter().rev().collect()),
         ("one twice", [notes(1, 3), notes(2, 4)].concat()),
         (
             "by another engine",

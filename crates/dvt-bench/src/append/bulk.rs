@@ -1,7 +1,7 @@
 use sqlx::PgConnection;
 
 use super::BATCH;
-use super::crew::{Baseline, Share};
+use super::crew::Baseline;
 use crate::BoxError;
 use crate::event::PAYLOAD;
 
@@ -18,12 +18,7 @@ const INSERT: &str = "
 impl Baseline for Bulk {
     const NAME: &'static str = "bulk";
 
-    async fn work(share: Share) -> Result<PgConnection, BoxError> {
-        let Share {
-            mut connection,
-            run,
-            count,
-        } = share;
+    async fn work(connection: &mut PgConnection, run: &str, count: u64) -> Result<(), BoxError> {
         let size = i64::try_from(PAYLOAD.len())?;
         let (count, batch) = (i64::try_from(count)?, i64::try_from(BATCH)?);
         let mut first = 1;
@@ -34,16 +29,16 @@ impl Baseline for Bulk {
             let keys: Vec<String> = named(|seq| format!("{seq:064}"));
             let payloads = vec![PAYLOAD; seqs.len()];
             sqlx::query(INSERT)
-                .bind(&run)
+                .bind(run)
                 .bind(&seqs)
                 .bind(&steps)
                 .bind(&keys)
                 .bind(&payloads)
                 .bind(size)
-                .execute(&mut connection)
+                .execute(&mut *connection)
                 .await?;
             first += batch;
         }
-        Ok(connection)
+        Ok(())
     }
 }

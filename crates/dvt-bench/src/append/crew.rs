@@ -11,8 +11,12 @@ use crate::rounds::{Scale, median, rate};
 pub(super) trait Baseline {
     const NAME: &'static str;
 
-    /// Stores a share of the events.
-    fn work(share: Share) -> impl Future<Output = Result<PgConnection, BoxError>> + Send + 'static;
+    /// Stores that many events of a run of its own.
+    fn work(
+        connection: &mut PgConnection,
+        run: &str,
+        count: u64,
+    ) -> impl Future<Output = Result<(), BoxError>> + Send;
 }
 
 /// Connections that are held, and share the work of a baseline.
@@ -20,16 +24,6 @@ pub(super) trait Baseline {
 pub(super) struct Crew<B> {
     connections: Vec<PgConnection>,
     baseline: PhantomData<B>,
-}
-
-/// What one of them does in a round.
-#[derive(Debug)]
-pub(super) struct Share {
-    pub(super) connection: PgConnection,
-    /// A run of its own.
-    pub(super) run: String,
-    /// How many events.
-    pub(super) count: u64,
 }
 
 impl<B: Baseline> Crew<B> {
@@ -73,14 +67,14 @@ impl<B: Baseline> Crew<B> {
     pub(super) async fn append(&mut self, round: usize, count: u64) -> Result<(), BoxError> {
         let shares = self.connections.len() as u64;
         let mut workers = JoinSet::new();
-        for (number, connection) in self.connections.drain(..).enumerate() {
+        for (number, mut connection) in self.connections.drain(..).enumerate() {
             let run = format!("round-{round}-connection-{number}");
             let more = u64::from((number as u64) < count % shares);
-            workers.spawn(B::work(Share {
-                connection,
-                run,
-                count: count / shares + more,
-            }));
+            let count = count / shares + more;
+            workers.spawn(async move {
+                B::work(&mut connection, &run, count).await?;
+                Ok::<_, BoxError>(connection)
+            });
         }
         while let Some(ended) = workers.join_next().await {
             self.connections.push(ended??);

@@ -1,6 +1,6 @@
 use sqlx::{Connection as _, PgConnection};
 
-use super::crew::{Baseline, Share};
+use super::crew::Baseline;
 use crate::BoxError;
 use crate::event::PAYLOAD;
 
@@ -20,17 +20,12 @@ pub(super) const INSERT_OUTBOX: &str =
 impl Baseline for Raw {
     const NAME: &'static str = "raw";
 
-    async fn work(share: Share) -> Result<PgConnection, BoxError> {
-        let Share {
-            mut connection,
-            run,
-            count,
-        } = share;
+    async fn work(connection: &mut PgConnection, run: &str, count: u64) -> Result<(), BoxError> {
         let size = i64::try_from(PAYLOAD.len())?;
         for seq in 1..=i64::try_from(count)? {
             let mut transaction = connection.begin().await?;
             sqlx::query(INSERT_EVENT)
-                .bind(&run)
+                .bind(run)
                 .bind(seq)
                 .bind(format!("model.shop.step_{}", seq % 100))
                 .bind(format!("{seq:064}"))
@@ -39,12 +34,12 @@ impl Baseline for Raw {
                 .execute(&mut *transaction)
                 .await?;
             sqlx::query(INSERT_OUTBOX)
-                .bind(&run)
+                .bind(run)
                 .bind(seq)
                 .execute(&mut *transaction)
                 .await?;
             transaction.commit().await?;
         }
-        Ok(connection)
+        Ok(())
     }
 }

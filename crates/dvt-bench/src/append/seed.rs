@@ -1,6 +1,6 @@
 use sqlx::{Connection as _, PgConnection};
 
-use super::crew::{Baseline, Share};
+use super::crew::Baseline;
 use super::raw::INSERT_OUTBOX;
 use crate::BoxError;
 use crate::event::PAYLOAD;
@@ -23,25 +23,20 @@ const INSERT: &str = "
 impl Baseline for Seed {
     const NAME: &'static str = "seed algorithm";
 
-    async fn work(share: Share) -> Result<PgConnection, BoxError> {
-        let Share {
-            mut connection,
-            run,
-            count,
-        } = share;
+    async fn work(connection: &mut PgConnection, run: &str, count: u64) -> Result<(), BoxError> {
         let size = i64::try_from(PAYLOAD.len())?;
         for number in 1..=count {
             let mut transaction = connection.begin().await?;
             sqlx::query(LOCK)
-                .bind(&run)
+                .bind(run)
                 .execute(&mut *transaction)
                 .await?;
             let last: i64 = sqlx::query_scalar(LAST)
-                .bind(&run)
+                .bind(run)
                 .fetch_one(&mut *transaction)
                 .await?;
             let inserted = sqlx::query(INSERT)
-                .bind(&run)
+                .bind(run)
                 .bind(last + 1)
                 .bind(format!("model.shop.step_{}", number % 100))
                 .bind(format!("{number:064}"))
@@ -52,13 +47,13 @@ impl Baseline for Seed {
             // A key that is known would be selected here; there is none in this measurement.
             if inserted.rows_affected() == 1 {
                 sqlx::query(INSERT_OUTBOX)
-                    .bind(&run)
+                    .bind(run)
                     .bind(last + 1)
                     .execute(&mut *transaction)
                     .await?;
             }
             transaction.commit().await?;
         }
-        Ok(connection)
+        Ok(())
     }
 }
