@@ -14,7 +14,7 @@
 --
 -- $1 tenant ids, $2 run ids, $3 expected heads (NULL: any; -1: none, only look), $4 for each request six digits: the status
 -- after it by the status before it; $5 how many events come before its own, $6 how many are its own. $7 the events' request
--- numbers, $8-$14 their columns. $15 clock shift in microseconds.
+-- numbers, $8-$14 their columns, $15 how many bytes each payload has. $16 clock shift in microseconds.
 WITH given AS MATERIALIZED (
     SELECT r.*, seen.last_seq AS seen_seq, seen.pruned_at AS seen_pruned_at, seen.last_persisted_at AS seen_persisted_at
     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[])
@@ -47,19 +47,6 @@ recalled AS MATERIALIZED (
         ORDER BY k.idempotency_key
         LIMIT 1
     ) AS first
-    -- Keys and sizes first: what lies there may be others' payloads, of any size.
-    CROSS JOIN LATERAL (
-        SELECT FROM (
-            SELECT log.idempotency_key, log.payload_size
-            FROM run_events AS log
-            WHERE log.tenant_id = g.tenant_id AND log.run_id = g.run_id AND log.run_seq >= first.run_seq
-            ORDER BY log.run_seq
-            LIMIT g.events
-        ) AS k
-        HAVING array_agg(k.idempotency_key::text) = ($12::text[])[g.events_before + 1:g.events_before + g.events]
-           AND sum(k.payload_size::int)
-               = octet_length(array_to_string(($14::text[])[g.events_before + 1:g.events_before + g.events], ''))
-    ) AS likely
     CROSS JOIN LATERAL (
         SELECT array_agg(k.run_seq - first.run_seq + 1) AS places, array_agg(k.run_seq::bigint) AS run_seqs,
                array_agg(k.engine_attempt::bigint) AS engine_attempts, array_agg(k.emitted_at::timestamptz) AS emitted_at,
@@ -71,10 +58,16 @@ recalled AS MATERIALIZED (
             ORDER BY log.run_seq
             LIMIT g.events
         ) AS k
-        HAVING array_agg(k.event_type) = ($8::text[])[g.events_before + 1:g.events_before + g.events]
+        HAVING array_agg(k.idempotency_key::text) = ($12::text[])[g.events_before + 1:g.events_before + g.events]
+           AND array_agg(k.event_type) = ($8::text[])[g.events_before + 1:g.events_before + g.events]
            AND array_agg(k.step_id) = ($9::text[])[g.events_before + 1:g.events_before + g.events]
            AND array_agg(k.logical_attempt::bigint) = ($10::bigint[])[g.events_before + 1:g.events_before + g.events]
-           AND array_agg(k.payload::text) = ($14::text[])[g.events_before + 1:g.events_before + g.events]
+           -- What lies there may be others' payloads, of any size: one is read if it is as long as the one that was sent.
+           AND array_agg(
+                   CASE
+                       WHEN k.payload_size = ($15::bigint[])[g.events_before + k.run_seq - first.run_seq + 1] THEN k.payload::text
+                   END
+               ) = ($14::text[])[g.events_before + 1:g.events_before + g.events]
     ) AS found
 ),
 -- Those of which it is not known yet which keys are.
@@ -142,7 +135,7 @@ judged AS MATERIALIZED (
                r.seen_seq, head.pruned_at,
                CASE WHEN r.is_settled THEN r.seen_seq ELSE head.last_seq END AS last_seq,
                CASE WHEN r.is_settled THEN r.seen_persisted_at ELSE head.last_persisted_at END AS last_persisted_at,
-               clock_timestamp() + $15::bigint * interval '1 microsecond' AS now
+               clock_timestamp() + $16::bigint * interval '1 microsecond' AS now
         FROM (SELECT * FROM looked AS l ORDER BY l.tenant_id COLLATE "C", l.run_id COLLATE "C") AS r
         LEFT JOIN LATERAL (
             SELECT o.last_seq, o.pruned_at, o.last_persisted_at

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sqlx::PgConnection;
 
 use super::group::Group;
-use crate::event_columns::{EventColumns, SameContent, StoredEvent};
+use crate::event_columns::{EventColumns, SameContent, StoredEvent, bigint};
 use crate::fault::Fault;
 use crate::moment::Moment;
 use crate::statement::Statement;
@@ -185,6 +185,10 @@ impl Append<'_> {
     }
 
     async fn judge(&self, connection: &mut PgConnection) -> sqlx::Result<Vec<AppendRow>> {
+        let payloads = self.events.payloads.iter();
+        let payload_sizes: Vec<i64> = payloads
+            .map(|payload| bigint(payload.len() as u64))
+            .collect();
         sqlx::query_file_as!(
             AppendRow,
             "queries/append.sql",
@@ -202,6 +206,7 @@ impl Append<'_> {
             &self.events.idempotency_keys as _,
             &self.events.emitted_at as _,
             &self.events.payloads as _,
+            &payload_sizes,
             self.clock_shift,
         )
         .fetch_all(connection)

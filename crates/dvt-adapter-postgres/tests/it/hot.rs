@@ -116,11 +116,21 @@ fn numbers(numbers: impl Iterator<Item = usize>) -> String {
     format!("ARRAY[{}]", digits.join(","))
 }
 
-/// An append of so many events to each of so many runs.
+/// An append of so many events to each of so many runs, by the statement that looks for keys.
 fn append(requests: usize, events: usize) -> String {
+    let sizes = same("2", requests * events, "bigint");
+    format!("{}, {sizes}, 0", requested(requests, events))
+}
+
+/// The same by the one that does not.
+fn append_new(requests: usize, events: usize) -> String {
+    format!("{}, 0", requested(requests, events))
+}
+
+fn requested(requests: usize, events: usize) -> String {
     let all = requests * events;
     format!(
-        "{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, 0",
+        "{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}",
         tenants(requests),
         runs(requests),
         same("NULL", requests, "bigint"),
@@ -142,20 +152,32 @@ fn append(requests: usize, events: usize) -> String {
 pub(crate) fn statements() -> Vec<Hot> {
     let (tenant, run) = BIG;
     let one = "'t4', 'r00004'";
-    let known = |events: usize| {
+    let known = |first: usize, events: usize| {
         format!(
             "ARRAY['{tenant}'], ARRAY['{run}'], ARRAY[NULL::bigint], ARRAY['123456'], ARRAY[0], ARRAY[{events}], \
-             {}, {}, {}, {}, {}, {}, {}, {}, 0",
+             {}, {}, {}, {}, {}, {}, {}, {}, {}, 0",
             same("1", events, "bigint"),
             same("'Note'", events, "text"),
             same("NULL", events, "text"),
             same("1", events, "bigint"),
             same("1", events, "bigint"),
-            texts(77_777..77_777 + events, |seq| format!("k{seq}")),
+            texts(first..first + events, |seq| format!("k{seq}")),
             same("'2026-01-02'", events, "timestamptz"),
             same("'{\"row\": 1}'", events, "text"),
+            same("10", events, "bigint"),
         )
     };
+    // Twenty payloads of 190 KB each behind the first known event.
+    let others = format!(
+        "INSERT INTO run_events ( \
+             tenant_id, run_id, run_seq, event_type, logical_attempt, engine_attempt, idempotency_key, emitted_at, persisted_at, \
+             payload, payload_size \
+         ) \
+         SELECT '{tenant}', '{run}', 100000 + seq, 'Note', 1, 1, 'other-' || seq, now(), now(), long.payload::json, \
+                octet_length(long.payload) \
+         FROM generate_series(1, 20) AS seq \
+         CROSS JOIN (SELECT '\"' || string_agg(md5(i::text), '') || '\"' AS payload FROM generate_series(1, 6000) AS i) AS long"
+    );
     let known_first = format!(
         "'{tenant}', '{run}', 'p', 'e', 'p', '1', 'Pending', \
          ARRAY['Note'], ARRAY[NULL], ARRAY[1], ARRAY[1], ARRAY['k77777'], ARRAY['2026-01-02'::timestamptz], ARRAY['{{}}'], 0"
@@ -172,13 +194,21 @@ pub(crate) fn statements() -> Vec<Hot> {
     vec![
         one_run("append", "one event", &append(1, 1)).writes(2),
         // Among a hundred thousand: by its key, not along the run.
-        one_run("append", "a known event of a long run", &known(1)),
+        one_run("append", "a known event of a long run", &known(77_777, 1)),
         // The first by its key, the others behind it.
         one_run(
             "append",
             "a hundred known events of a long run",
-            &known(100),
+            &known(77_777, 100),
         ),
+        // What others stored behind the first of them is looked at, and not read.
+        one_run(
+            "append",
+            "a known event and new ones, behind it long payloads",
+            &known(100_000, 21),
+        )
+        .after(others)
+        .within(100, 50.0),
         // Each new row costs its place in a table and two indexes.
         one_run("append", "a thousand events of one run", &append(1, 1_000))
             .writes(1001)
@@ -190,7 +220,7 @@ pub(crate) fn statements() -> Vec<Hot> {
         )
         .writes(2000)
         .within(60_000, 200.0),
-        one_run("append_new", "one event", &append(1, 1)).writes(2),
+        one_run("append_new", "one event", &append_new(1, 1)).writes(2),
         one_run(
             "append_one",
             "",
@@ -200,14 +230,14 @@ pub(crate) fn statements() -> Vec<Hot> {
         one_run(
             "append_new",
             "a thousand events of one run",
-            &append(1, 1_000),
+            &append_new(1, 1_000),
         )
         .writes(1001)
         .within(25_000, 200.0),
         one_run(
             "append_new",
             "one event to each of a thousand runs",
-            &append(1_000, 1),
+            &append_new(1_000, 1),
         )
         .writes(2000)
         .within(60_000, 200.0),
