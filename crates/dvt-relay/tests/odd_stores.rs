@@ -9,10 +9,11 @@ mod odd_store;
 #[expect(dead_code, reason = "the tests of delivery share it")]
 mod world;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dvt_conformance::fixture;
-use dvt_contracts::{BootstrapRequest, OutboxStorage as _, RunStateStore as _};
+use dvt_contracts::OutboxStorage as _;
 use dvt_relay::{Relay, RelayError, RelayMode, RelaySettings};
 use odd_store::Odd;
 use tokio::time::{Instant, sleep};
@@ -205,6 +206,66 @@ async fn two_claims_that_find_nothing_while_runs_go_out_are_not_the_end() {
     assert_eq!(world.stats().await.pending_events, 0);
 }
 
+/// Twelve are on their way at a time, 5 s each, beside the claim that does not answer. Its leases end after 30 s; its runs are
+/// claimed anew when the others are through, at 35 s, and are on their way until 40 s.
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_was_overtaken_disturbs_nobody() {
+    let world = World::new();
+    world.runs(88, 1).await;
+    world.sink.does(|_, _| Act::Slow(5 * SECOND));
+    let relay = Odd::LateSecondClaim(37 * SECOND).relay(&world, four_runs_at_a_time(&world));
+
+    let begun = Instant::now();
+    let ended = relay.run(RelayMode::UntilEmpty, std::future::pending());
+    let report = ended.await.unwrap();
+
+    assert!(begun.elapsed() < 45 * SECOND, "{:?}", begun.elapsed());
+    assert_eq!((report.delivered, report.leases_lost), (88, 4));
+    assert_eq!(world.sink.total(), 88);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_found_beside_a_claim_that_was_undone_is_not_the_end() {
+    let world = World::new();
+    world.runs(8, 1).await;
+    let relay = Odd::UndoneSecondClaim.relay(&world, four_runs_at_a_time(&world));
+
+    let ended = relay.run(RelayMode::UntilEmpty, std::future::pending());
+    let report = ended.await.unwrap();
+
+    assert_eq!((report.delivered, report.leases_lost), (8, 0));
+    assert_eq!(world.stats().await.pending_events, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspect_goes_after_those_that_another_claim_brings() {
+    let world = World::new();
+    let suspect = world.runs(1, 1).await.remove(0);
+    for _ in 0..3 {
+        sleep(61 * SECOND).await;
+        world.store.claim(&fixture::claim_all()).await.unwrap();
+    }
+    // Due before it is due again.
+    for number in 0..8 {
+        world.add(&format!("good-{number}"), 1).await;
+    }
+    sleep(61 * SECOND).await;
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let published = Arc::clone(&order);
+    world.sink.does(move |run, _| {
+        published.lock().unwrap().push(run.clone());
+        Act::Store
+    });
+    // It brings four of them, the third claim the suspect.
+    let relay = Odd::LateSecondClaim(3 * SECOND).relay(&world, four_runs_at_a_time(&world));
+
+    let ended = relay.run(RelayMode::UntilEmpty, std::future::pending());
+    let report = ended.await.unwrap();
+
+    assert_eq!((report.delivered, report.leases_lost), (9, 0));
+    assert_eq!(order.lock().unwrap().last(), Some(&suspect));
+}
+
 #[tokio::test(start_paused = true)]
 async fn poison_in_sparse_traffic_parks_and_delays_nobody_for_long() {
     let world = World::new();
@@ -216,12 +277,7 @@ async fn poison_in_sparse_traffic_parks_and_delays_nobody_for_long() {
     let others = async {
         for number in 0..60 {
             sleep(60 * SECOND).await;
-            let request = BootstrapRequest {
-                run: fixture::run(&format!("good-{number}")),
-                metadata: fixture::metadata(),
-                events: fixture::notes(1, 1),
-            };
-            world.store.bootstrap_run(&request).await.unwrap();
+            world.add(&format!("good-{number}"), 1).await;
         }
     };
 
@@ -236,11 +292,7 @@ async fn poison_in_sparse_traffic_parks_and_delays_nobody_for_long() {
 async fn bounds_that_nothing_fits_into_are_refused() {
     let world = World::new();
     let refused = |settings| {
-        let relay = Relay::new(
-            std::sync::Arc::new(world.store.clone()),
-            world.sink.clone(),
-            settings,
-        );
+        let relay = Relay::new(Arc::new(world.store.clone()), world.sink.clone(), settings);
         relay.unwrap_err().to_string()
     };
     let nothing = RelaySettings {

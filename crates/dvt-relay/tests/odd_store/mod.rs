@@ -1,7 +1,7 @@
 //! A store in memory with one odd answer.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -36,6 +36,10 @@ pub(crate) enum Odd {
     SlowClaim,
     /// Each claim answers after a second.
     SlowClaims,
+    /// The second claim answers after so long, the others at once.
+    LateSecondClaim(Duration),
+    /// The second claim is undone and fails after a second; the third, which could not see its runs, answers after two.
+    UndoneSecondClaim,
     /// The first claim panics.
     PanickingClaim,
 }
@@ -45,6 +49,7 @@ struct OddStore {
     store: MemoryStore,
     odd: Odd,
     used: AtomicBool,
+    claims: AtomicUsize,
 }
 
 impl Odd {
@@ -54,6 +59,7 @@ impl Odd {
             store: world.store.clone(),
             odd: self,
             used: AtomicBool::new(false),
+            claims: AtomicUsize::new(0),
         };
         Relay::new(Arc::new(store), world.sink.clone(), settings).unwrap()
     }
@@ -76,6 +82,18 @@ impl OutboxStorage for OddStore {
         }
         if self.odd == Odd::SlowClaims {
             sleep(Duration::from_secs(1)).await;
+        }
+        let earlier = self.claims.fetch_add(1, Ordering::SeqCst);
+        match (self.odd, earlier) {
+            (Odd::LateSecondClaim(time), 1) => sleep(time).await,
+            (Odd::UndoneSecondClaim, 1) => {
+                sleep(Duration::from_secs(1)).await;
+                let leases: Vec<Lease> = claimed?.into_iter().map(|run| run.lease).collect();
+                self.store.release(&leases).await?;
+                return Err(OutboxError::transient("claim", "as told"));
+            }
+            (Odd::UndoneSecondClaim, 2) => sleep(Duration::from_secs(2)).await,
+            _ => {}
         }
         claimed
     }

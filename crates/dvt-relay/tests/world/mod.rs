@@ -164,16 +164,21 @@ impl World {
     pub(crate) async fn runs(&self, runs: usize, events: usize) -> Vec<RunKey> {
         let mut made = Vec::new();
         for number in 0..runs {
-            let run = fixture::run(&format!("run-{number:04}"));
-            let request = BootstrapRequest {
-                run: run.clone(),
-                metadata: fixture::metadata(),
-                events: fixture::notes(1, events),
-            };
-            self.store.bootstrap_run(&request).await.unwrap();
-            made.push(run);
+            made.push(self.add(&format!("run-{number:04}"), events).await);
         }
         made
+    }
+
+    /// A run with so many events.
+    pub(crate) async fn add(&self, name: &str, events: usize) -> RunKey {
+        let run = fixture::run(name);
+        let request = BootstrapRequest {
+            run: run.clone(),
+            metadata: fixture::metadata(),
+            events: fixture::notes(1, events),
+        };
+        self.store.bootstrap_run(&request).await.unwrap();
+        run
     }
 
     pub(crate) fn settings(&self) -> RelaySettings {
