@@ -58,14 +58,17 @@ recalled AS MATERIALIZED (
             ORDER BY log.run_seq
             LIMIT g.events
         ) AS k
-        HAVING array_agg(k.idempotency_key::text) = ($12::text[])[g.events_before + 1:g.events_before + g.events]
+        -- Places are told from numbers.
+        HAVING max(k.run_seq) - first.run_seq = g.events - 1
+           AND array_agg(k.idempotency_key::text) = ($12::text[])[g.events_before + 1:g.events_before + g.events]
            AND array_agg(k.event_type) = ($8::text[])[g.events_before + 1:g.events_before + g.events]
            AND array_agg(k.step_id) = ($9::text[])[g.events_before + 1:g.events_before + g.events]
            AND array_agg(k.logical_attempt::bigint) = ($10::bigint[])[g.events_before + 1:g.events_before + g.events]
            -- What lies there may be others' payloads, of any size: one is read if it is as long as the one that was sent.
            AND array_agg(
                    CASE
-                       WHEN k.payload_size = ($15::bigint[])[g.events_before + k.run_seq - first.run_seq + 1] THEN k.payload::text
+                       WHEN k.payload_size = ($15::bigint[])[g.events_before + least(k.run_seq - first.run_seq, g.events) + 1]
+                           THEN k.payload::text
                    END
                ) = ($14::text[])[g.events_before + 1:g.events_before + g.events]
     ) AS found
@@ -152,7 +155,7 @@ written AS (
         tenant_id, run_id, run_seq, event_type, step_id, logical_attempt, engine_attempt,
         idempotency_key, emitted_at, persisted_at, payload, payload_size
     )
-    SELECT j.tenant_id, j.run_id, j.last_seq + e.event_no - j.events_before, e.event_type, e.step_id,
+    SELECT j.tenant_id, j.run_id, j.last_seq + (e.event_no - j.events_before), e.event_type, e.step_id,
            e.logical_attempt, e.engine_attempt,
            e.idempotency_key, e.emitted_at, j.persisted_at, e.payload::json, octet_length(e.payload)
     FROM judged AS j

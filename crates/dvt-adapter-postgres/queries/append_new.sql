@@ -57,7 +57,7 @@ written AS (
         tenant_id, run_id, run_seq, event_type, step_id, logical_attempt, engine_attempt,
         idempotency_key, emitted_at, persisted_at, payload, payload_size
     )
-    SELECT a.tenant_id, a.run_id, a.head + e.event_no - a.events_before, e.event_type, e.step_id,
+    SELECT a.tenant_id, a.run_id, a.head + (e.event_no - a.events_before), e.event_type, e.step_id,
            e.logical_attempt, e.engine_attempt,
            e.idempotency_key, e.emitted_at, a.persisted_at, e.payload::json, octet_length(e.payload)
     FROM advanced AS a

@@ -1,6 +1,9 @@
 //! The statements of the hot path with arguments for the landscape.
 
-use crate::landscape::{BIG, RUNS};
+use crate::arguments::{
+    TOKEN, append, append_new, known, known_of_two, leased, leases, same, stored,
+};
+use crate::landscape::BIG;
 
 /// A file of `queries/` and one way to call it.
 pub(crate) struct Hot {
@@ -61,122 +64,17 @@ impl Hot {
     }
 }
 
-const TOKEN: &str = "11111111-1111-1111-1111-111111111111";
-
-/// `ARRAY[…]` of one text for each number.
-fn texts(numbers: impl Iterator<Item = usize>, text: impl Fn(usize) -> String) -> String {
-    let quoted: Vec<String> = numbers
-        .map(|number| format!("'{}'", text(number)))
-        .collect();
-    format!("ARRAY[{}]", quoted.join(","))
-}
-
-/// `ARRAY[value, value …]`
-fn same(value: &str, count: usize, of: &str) -> String {
-    format!("array_fill({value}::{of}, ARRAY[{count}])")
-}
-
-fn tenants(count: usize) -> String {
-    texts(spread(count), |run| format!("t{}", run % 10))
-}
-
-fn runs(count: usize) -> String {
-    texts(spread(count), |run| format!("r{run:05}"))
-}
-
-/// So many runs in the order of their keys, from all over, none of them parked: those of tenant 4.
-fn spread(count: usize) -> impl Iterator<Item = usize> {
-    (4..RUNS)
-        .step_by(RUNS / count.max(10))
-        .filter(|run| run % 10 == 4)
-        .take(count)
-}
-
-fn leased(count: usize) -> String {
-    format!(
-        "UPDATE outbox SET lease_token = '{TOKEN}', lease_expires_at = due_at + interval '1 hour' \
-         WHERE (tenant_id, run_id) IN (SELECT * FROM unnest({}, {}))",
-        tenants(count),
-        runs(count),
-    )
-}
-
-fn leases(count: usize) -> String {
-    format!(
-        "{}, {}, {}",
-        tenants(count),
-        runs(count),
-        same(&format!("'{TOKEN}'"), count, "uuid")
-    )
-}
-
-/// `ARRAY[…]` of one number for each number.
-fn numbers(numbers: impl Iterator<Item = usize>) -> String {
-    let digits: Vec<String> = numbers.map(|number| number.to_string()).collect();
-    format!("ARRAY[{}]", digits.join(","))
-}
-
-/// An append of so many events to each of so many runs, by the statement that looks for keys.
-fn append(requests: usize, events: usize) -> String {
-    let sizes = same("2", requests * events, "bigint");
-    format!("{}, {sizes}, 0", requested(requests, events))
-}
-
-/// The same by the one that does not.
-fn append_new(requests: usize, events: usize) -> String {
-    format!("{}, 0", requested(requests, events))
-}
-
-fn requested(requests: usize, events: usize) -> String {
-    let all = requests * events;
-    format!(
-        "{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}",
-        tenants(requests),
-        runs(requests),
-        same("NULL", requests, "bigint"),
-        same("'123456'", requests, "text"),
-        numbers((0..requests).map(|request| request * events)),
-        same(&events.to_string(), requests, "bigint"),
-        numbers((0..all).map(|event| event / events + 1)),
-        same("'Note'", all, "text"),
-        same("NULL", all, "text"),
-        same("1", all, "bigint"),
-        same("1", all, "bigint"),
-        texts(0..all, |event| format!("new-{event}")),
-        same("'2026-01-02'", all, "timestamptz"),
-        same("'{}'", all, "text"),
-    )
-}
-
 /// Every statement that a service sends again and again.
 pub(crate) fn statements() -> Vec<Hot> {
     let (tenant, run) = BIG;
     let one = "'t4', 'r00004'";
-    let known = |first: usize, events: usize| {
-        format!(
-            "ARRAY['{tenant}'], ARRAY['{run}'], ARRAY[NULL::bigint], ARRAY['123456'], ARRAY[0], ARRAY[{events}], \
-             {}, {}, {}, {}, {}, {}, {}, {}, {}, 0",
-            same("1", events, "bigint"),
-            same("'Note'", events, "text"),
-            same("NULL", events, "text"),
-            same("1", events, "bigint"),
-            same("1", events, "bigint"),
-            texts(first..first + events, |seq| format!("k{seq}")),
-            same("'2026-01-02'", events, "timestamptz"),
-            same("'{\"row\": 1}'", events, "text"),
-            same("10", events, "bigint"),
-        )
-    };
-    // Twenty payloads of 190 KB each behind the first known event.
-    let others = format!(
-        "INSERT INTO run_events ( \
-             tenant_id, run_id, run_seq, event_type, logical_attempt, engine_attempt, idempotency_key, emitted_at, persisted_at, \
-             payload, payload_size \
-         ) \
-         SELECT '{tenant}', '{run}', 100000 + seq, 'Note', 1, 1, 'other-' || seq, now(), now(), long.payload::json, \
-                octet_length(long.payload) \
-         FROM generate_series(1, 20) AS seq \
-         CROSS JOIN (SELECT '\"' || string_agg(md5(i::text), '') || '\"' AS payload FROM generate_series(1, 6000) AS i) AS long"
+    // Behind the first known event.
+    let others = stored(
+        BIG,
+        100_000,
+        20,
+        "other",
+        "(SELECT '\"' || string_agg(md5(i::text), '') || '\"' FROM generate_series(1, 6000) AS i)",
     );
     let known_first = format!(
         "'{tenant}', '{run}', 'p', 'e', 'p', '1', 'Pending', \
@@ -201,6 +99,13 @@ pub(crate) fn statements() -> Vec<Hot> {
             "a hundred known events of a long run",
             &known(77_777, 100),
         ),
+        one_run("append", "known events of two runs", &known_of_two()).after(stored(
+            ("t4", "r00004"),
+            90,
+            50,
+            "short",
+            "'{}'",
+        )),
         // What others stored behind the first of them is looked at, and not read.
         one_run(
             "append",

@@ -14,6 +14,7 @@ mod acknowledge_against_append;
 mod append_in;
 mod append_in_races;
 mod append_only;
+mod arguments;
 mod cancellation;
 mod catalogue;
 mod chains;

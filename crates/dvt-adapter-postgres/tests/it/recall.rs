@@ -7,12 +7,14 @@ use dvt_contracts::{
 };
 
 use crate::ground::Ground;
+use crate::server::execute;
 use crate::trial::{Outcome, trials};
 
 trials![
     whatever_is_known_is_told_as_it_is_stored,
     requests_for_many_runs_are_recalled_each_on_its_own,
     what_is_new_is_written_by_a_store_that_met_known_keys,
+    numbers_far_apart_and_the_last_one_are_nobody_elses_failure,
 ];
 
 /// Ten events and one more of other kinds in between, so that places and numbers differ.
@@ -164,5 +166,65 @@ async fn what_is_new_is_written_by_a_store_that_met_known_keys() -> Outcome {
         .collect();
     assert_eq!((partly.head, known), (8, vec![true, true, false, false]));
     assert!(ground.log(&run).await.into_iter().eq(1..=8));
+    Ok(())
+}
+
+/// A head that was moved by hand leaves numbers behind that no log has otherwise.
+async fn numbers_far_apart_and_the_last_one_are_nobody_elses_failure() -> Outcome {
+    const LAST: u64 = i64::MAX as u64;
+    let ground = Ground::new().await;
+    let near = ground.bootstrap("a").await;
+    let far = ground.bootstrap("far").await;
+    let other = ground.bootstrap("other").await;
+    let mut connection = ground.connection().await;
+    let mut move_to = async |run: &str, head: u64| {
+        let moved = format!(
+            "UPDATE outbox SET last_seq = {head}, delivered_seq = {head}, due_at = NULL, pending_since = NULL \
+             WHERE run_id = '{run}'"
+        );
+        execute(&mut connection, moved).await;
+    };
+    ground.append(&far, notes(1, 1)).await?;
+    move_to("far", 2).await;
+    ground.append(&far, notes(2, 2)).await?;
+    move_to("far", 5_000_000_000).await;
+    ground.append(&far, notes(3, 4)).await?;
+    move_to("far", LAST - 1).await;
+    let requests = |first: usize, last: usize| {
+        [
+            AppendRequest::new(near.clone(), notes(1, 2)),
+            AppendRequest::new(far.clone(), notes(first, last)),
+            AppendRequest::new(other.clone(), notes(1, 1)),
+        ]
+    };
+    let numbers = |replies: Vec<Result<AppendOutcome, AppendError>>| {
+        let told = replies.into_iter().map(|reply| {
+            let stored = reply?.events.into_iter().map(|event| event.stored.run_seq);
+            Ok::<_, AppendError>(stored.collect::<Vec<u64>>())
+        });
+        told.collect::<Result<Vec<_>, _>>()
+    };
+
+    // The first by the statement that takes keys to be new, the others by the one that looks.
+    let new = ground.store.append_batch(&requests(5, 5)).await?;
+    assert_eq!(numbers(new)?, [vec![1, 2], vec![LAST], vec![1]]);
+    for (first, last, expected) in [
+        (1, 2, vec![1, 3]),
+        (1, 4, vec![1, 3, 5_000_000_001, 5_000_000_002]),
+        (3, 4, vec![5_000_000_001, 5_000_000_002]),
+        (4, 5, vec![5_000_000_002, LAST]),
+        (5, 5, vec![LAST]),
+    ] {
+        let known = ground.store.append_batch(&requests(first, last)).await?;
+        let expected = [vec![1, 2], expected, vec![1]];
+        assert_eq!(numbers(known)?, expected, "{first} to {last}");
+    }
+    // New beside known.
+    let last = ground.bootstrap("last").await;
+    move_to("last", LAST - 1).await;
+    let known = AppendRequest::new(near.clone(), notes(1, 2));
+    let new = AppendRequest::new(last, notes(1, 1));
+    let replies = ground.store.append_batch(&[known, new]).await?;
+    assert_eq!(numbers(replies)?, [vec![1, 2], vec![LAST]]);
     Ok(())
 }
