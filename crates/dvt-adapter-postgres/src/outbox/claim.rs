@@ -1,3 +1,5 @@
+use std::time::Instant;
+
 use dvt_contracts::{
     ClaimRequest, ClaimedRun, EventType, IdempotencyKey, Lease, LeaseToken, MAX_CLAIM, RunKey,
     StepId, Timestamp, UNFINISHED_CLAIMS_ALONE,
@@ -83,13 +85,15 @@ pub(super) async fn claim(
         floor: floor.next(),
         clock_shift: database.clock_shift(),
     };
+    let mut begun = Instant::now();
     let mut rows = database.ask(&call, &statement).await?;
     if rows.is_empty() && statement.floor.take().is_some() {
         // Nothing above the floor is no proof that nothing is due.
+        begun = Instant::now();
         rows = database.ask(&call, &statement).await?;
     }
     let oldest = rows.first().map(|row| row.longest_due_at.0);
-    floor.met(statement.floor, oldest);
+    floor.met(statement.floor, oldest, begun.elapsed());
     // The statement numbers runs in the order of their due times and promises no order of its rows.
     rows.sort_unstable_by_key(|row| row.run_no);
     rows.into_iter().map(decode).collect()
