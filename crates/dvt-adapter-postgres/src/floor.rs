@@ -8,9 +8,9 @@ use dvt_contracts::Timestamp;
 ///
 /// Every claim and acknowledgement moves a run's due time, and the entries left behind pile up at the low end of its index
 /// while an old snapshot keeps vacuum from removing them. A claim that begins at the floor does not walk over them: with the
-/// horizon pinned for a minute its median stayed at 0.4 ms instead of rising to 36. What becomes due below the floor, after a
-/// clock stepped back or a slow commit, is found by a sweep: a claim without a floor. It walks over all of them, so the longer
-/// that took, the later the next one goes.
+/// horizon pinned for a minute its median stayed at 0.4 ms instead of rising to 36. What is due below the floor, after a slow
+/// commit or because somebody held its head when claims passed by, is found by a sweep: a claim without a floor. It walks over
+/// all of them, so the longer sweeps take, the rarer they are.
 #[derive(Debug, Default)]
 pub(crate) struct Floor {
     state: Mutex<Option<State>>,
@@ -20,15 +20,17 @@ pub(crate) struct Floor {
 struct State {
     floor: Timestamp,
     sweep_at: Instant,
-    /// How long the last claim took that had a floor.
-    usual: Option<Duration>,
+    /// The longest that a claim above the floor took since the last sweep.
+    usual: Duration,
+    /// How much longer the last sweep took than those before it.
+    longer: Duration,
 }
 
 /// How far below the oldest due time of the last claim the floor lies: longer than a commit usually takes.
 const SLACK: Duration = Duration::from_millis(100);
-/// What sweeps take longer than other claims is a hundredth of the time at most …
+/// What sweeps take longer than other claims is meant to be a hundredth of the time …
 const SWEEP_SHARE: u32 = 100;
-/// … but they need not be rarer than once a second, and are not rarer than this.
+/// … but they need not be rarer than the one, and are not rarer than the other.
 const SWEEP_AFTER: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(10);
 
 impl Floor {
@@ -54,15 +56,14 @@ impl Floor {
         };
         let slack = i128::try_from(SLACK.as_micros()).unwrap_or(0);
         let floor = Timestamp::from_micros(i128::from(oldest.as_micros()) - slack);
-        let usual = state.and_then(|state| state.usual);
-        let (sweep_at, usual) = match *state {
-            Some(before) if !swept => (before.sweep_at, Some(took)),
-            _ => (Instant::now() + pause(took, usual), usual),
-        };
-        *state = Some(State {
-            floor: floor.unwrap_or(Timestamp::MIN),
-            sweep_at,
-            usual,
+        let floor = floor.unwrap_or(Timestamp::MIN);
+        *state = Some(match *state {
+            Some(before) if !swept => State {
+                floor,
+                usual: before.usual.max(took),
+                ..before
+            },
+            before => State::swept(floor, before, took),
         });
     }
 
@@ -72,11 +73,24 @@ impl Floor {
     }
 }
 
-/// How long after a sweep that took so long the next one goes. The way to the server and its commit are in what is usual.
-fn pause(took: Duration, usual: Option<Duration>) -> Duration {
-    let (shortest, longest) = (*SWEEP_AFTER.start(), *SWEEP_AFTER.end());
-    let longer = took.saturating_sub(usual.unwrap_or(took));
-    longer.saturating_mul(SWEEP_SHARE).clamp(shortest, longest)
+impl State {
+    /// After a sweep that took so long.
+    fn swept(floor: Timestamp, before: Option<Self>, took: Duration) -> Self {
+        let usual = before.map_or(Duration::ZERO, |before| before.usual);
+        let longer = match usual {
+            Duration::ZERO => Duration::ZERO,
+            usual => took.saturating_sub(usual),
+        };
+        // One may have waited for something else. What lies in the way is there the next time, too.
+        let twice = before.map_or(Duration::ZERO, |before| before.longer.min(longer));
+        let pause = twice.saturating_mul(SWEEP_SHARE);
+        Self {
+            floor,
+            sweep_at: Instant::now() + pause.clamp(*SWEEP_AFTER.start(), *SWEEP_AFTER.end()),
+            usual: Duration::ZERO,
+            longer,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -115,30 +129,49 @@ mod tests {
         assert_eq!(floor.next(), None);
     }
 
-    #[test]
-    fn sweeps_that_take_longer_than_usual_are_rare() {
-        let usual = Duration::from_millis(200);
-        let milliseconds = [0, 200, 210, 211, 250, 300, 60_000];
-
-        let pauses =
-            milliseconds.map(|took| pause(Duration::from_millis(took), Some(usual)).as_millis());
-
-        assert_eq!(pauses, [1_000, 1_000, 1_000, 1_100, 5_000, 10_000, 10_000]);
-        assert_eq!(pause(usual, None).as_millis(), 1_000);
+    /// How long after the last of these sweeps the next one goes, each after claims that took 2 and 1 ms.
+    fn pause_after(sweeps: [u32; 3]) -> Duration {
+        let floor = Floor::default();
+        floor.met(None, at(1_000), TOOK);
+        let mut begun = Instant::now();
+        for took in sweeps {
+            floor.met(floor.next(), at(1_000), 2 * TOOK);
+            floor.met(floor.next(), at(1_000), TOOK);
+            begun = Instant::now();
+            floor.met(None, at(1_000), took * TOOK);
+        }
+        let state = floor.lock().unwrap();
+        state.sweep_at - begun
     }
 
     #[test]
-    fn what_is_usual_is_told_by_claims_above_the_floor() {
+    fn sweeps_that_take_longer_than_other_claims_are_rare() {
+        for (sweeps, seconds) in [
+            // One alone may have waited for something else.
+            ([2, 2, 60_000], 1),
+            ([60_000, 60_000, 2], 1),
+            ([12, 12, 12], 1),
+            ([2, 52, 102], 5),
+            ([2, 102, 52], 5),
+            ([2, 60_000, 60_000], 10),
+        ] {
+            let pause = pause_after(sweeps);
+
+            // In whole seconds: the rest passed between two looks at the clock.
+            assert_eq!(pause.as_secs(), seconds, "{sweeps:?}: {pause:?}");
+        }
+    }
+
+    #[test]
+    fn the_floor_is_left_out_when_it_is_time_for_a_sweep() {
         let floor = Floor::default();
-        floor.met(None, at(1_000), 100 * TOOK);
-        let above = floor.next();
-        floor.met(above, at(1_001), 2 * TOOK);
-        let before = Instant::now();
+        floor.met(None, at(1_000), TOOK);
+        assert!(floor.next().is_some());
 
-        floor.met(None, at(1_002), 52 * TOOK);
+        let mut state = floor.lock();
+        state.as_mut().unwrap().sweep_at = Instant::now();
+        drop(state);
 
-        let state = floor.lock().unwrap();
-        assert_eq!(state.usual, Some(2 * TOOK));
-        assert!(state.sweep_at >= before + 5_000 * TOOK);
+        assert_eq!(floor.next(), None);
     }
 }
