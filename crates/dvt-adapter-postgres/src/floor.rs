@@ -22,7 +22,7 @@ struct State {
     sweep_at: Instant,
     /// The longest that a claim above the floor took since the last sweep.
     usual: Duration,
-    /// How much longer the last sweep took than those before it.
+    /// How much longer the last sweep took than the slowest claim between it and the sweep before.
     longer: Duration,
 }
 
